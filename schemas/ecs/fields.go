@@ -68,7 +68,6 @@ const (
 	ProcessRealUserID
 	ProcessRealUserName
 	ProcessRealGroupID
-	ProcessHashImphash
 	ProcessHashMD5
 	ProcessHashSHA1
 	ProcessHashSHA256
@@ -208,7 +207,6 @@ var defaultFields = []Def{
 	ProcessRealUserID:                     {"process.real_user.id", Keyword, Endpoint, false},
 	ProcessRealUserName:                   {"process.real_user.name", Keyword, Endpoint, false},
 	ProcessRealGroupID:                    {"process.real_group.id", Keyword, Endpoint, false},
-	ProcessHashImphash:                    {"process.hash.imphash", Keyword, Sysmon, false},
 	ProcessHashMD5:                        {"process.hash.md5", Keyword, Sysmon, false},
 	ProcessHashSHA1:                       {"process.hash.sha1", Keyword, Sysmon, false},
 	ProcessHashSHA256:                     {"process.hash.sha256", Keyword, Sysmon, false},

@@ -1,0 +1,31 @@
+package normalize
+
+import "github.com/imdswatch/imdswatch/schemas/ecs"
+
+var _ = register(Source{
+	Name:   "defend",
+	Shapes: []string{"ecs"},
+	Key:    "any",
+	Needs:  "Elastic Defend with process events on, written to Kafka by its own output",
+	New:    func() Normalizer { return &document{ecsMembers: newECSMembers(), wanted: isDefendStart, derives: true} },
+})
+
+// isDefendStart wants the documents of Elastic Defend in which a program image
+// was started: exec on Linux and macOS, start on Windows. Defend merges the
+// events of short-lived processes, so the action may be ["fork","exec","end"].
+// A fork still carries its parent's image and arguments, a module load
+// (load_module) is of category process and type start too, and alerts differ in
+// kind alone (elastic/endpoint-package, custom_documentation).
+func isDefendStart(m *ecsMembers) (bool, *Error) {
+	if !m.has(path(ecs.EventKind)) && !m.has(path(ecs.EventCategory)) {
+		return false, failf(Shape, 0, "object has neither event.kind nor event.category")
+	}
+	image := "exec"
+	if m.equal(path(ecs.HostOSType), "windows") {
+		image = "start"
+	}
+	return m.equal(path(ecs.EventAction), image) &&
+		m.equal(path(ecs.EventKind), "event") &&
+		m.equal(path(ecs.EventCategory), "process") &&
+		m.equal(path(ecs.EventType), "start"), nil
+}

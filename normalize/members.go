@@ -1,0 +1,239 @@
+package normalize
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// path is the place of a declared member among the paths of its reader.
+type path int
+
+// members finds, in one pass over a JSON record and without allocating, the
+// members a source declared by their dotted paths.
+//
+// Names match exactly, case included: decoders that fold case confuse
+// ProcessID, the logging service, with ProcessId, the new process, and real
+// records carry both. A path leads through arrays as if their elements stood
+// alone, as Elasticsearch flattens documents, so a member can have several
+// values. A member that a record repeats has all its values: nothing hides
+// behind a duplicate.
+//
+// What a read found is valid until the next read.
+type members struct {
+	nodes  []node
+	slots  []slot // by path
+	dotted bool   // a name with dots in it leads down like nested objects
+
+	doc   []byte
+	found []member // from 1; 0 is "none"
+	buf   []byte   // text that is not a view of doc; reset by length
+	base  int      // where doc begins in the record, for the places of errors
+	args  [][]byte // scratch of setArgs
+	err   *Error   // the first fault of the record
+}
+
+// node is one step of the declared paths.
+type node struct {
+	name     string
+	path     path // -1 where no path ends
+	children []int
+	buckets  []int16 // hash of a name to the first child, -1 if none
+	chain    []int16 // by child: the next one with the same hash
+}
+
+type slot struct{ first, last int32 }
+
+// member is one value of a declared path.
+type member struct {
+	kind       byte // '"' plain string, '\\' string with escapes, '0' number, 't', 'f', 'n', '{'
+	start, end int32
+	next       int32
+}
+
+// maxValues bounds the values a record can make a reader collect: an exec on
+// Linux cannot carry a million arguments.
+const maxValues = 1 << 20
+
+// keepValues and keepBytes are the memory a reader keeps for the next record;
+// beyond that one hostile record would cost its size for ever.
+const (
+	keepValues = 1 << 12
+	keepBytes  = 1 << 20
+)
+
+// newMembers declares the members to find. Several spellings of one member are
+// separated by "|".
+func newMembers(paths []string) *members {
+	m := &members{nodes: []node{{path: -1}}, slots: make([]slot, len(paths))}
+	for p, spellings := range paths {
+		for dotted := range strings.SplitSeq(spellings, "|") {
+			n := 0
+			for name := range strings.SplitSeq(dotted, ".") {
+				n = m.child(n, name)
+			}
+			m.nodes[n].path = path(p)
+		}
+	}
+	for n := range m.nodes {
+		m.nodes[n].index(m.nodes)
+	}
+	return m
+}
+
+// child is the node of name below n, made if it is new.
+func (m *members) child(n int, name string) int {
+	for _, c := range m.nodes[n].children {
+		if m.nodes[c].name == name {
+			return c
+		}
+	}
+	m.nodes = append(m.nodes, node{name: name, path: -1})
+	m.nodes[n].children = append(m.nodes[n].children, len(m.nodes)-1)
+	return len(m.nodes) - 1
+}
+
+func (n *node) index(nodes []node) {
+	if len(n.children) == 0 {
+		return
+	}
+	size := 4
+	for size < 2*len(n.children) {
+		size *= 2
+	}
+	n.buckets = slices.Repeat([]int16{-1}, size)
+	n.chain = make([]int16, len(n.children))
+	for i, c := range n.children {
+		b := hashName([]byte(nodes[c].name)) & uint(size-1)
+		n.chain[i], n.buckets[b] = n.buckets[b], int16(i)
+	}
+}
+
+// hashName mixes the length and three bytes, which tells the names of real
+// records apart well enough.
+func hashName(name []byte) uint {
+	if len(name) == 0 {
+		return 0
+	}
+	return uint(len(name)) + uint(name[0])*3 + uint(name[len(name)/2])*7 + uint(name[len(name)-1])*13
+}
+
+// step is the node below n that name leads to, -1 if nothing declared is there.
+func (m *members) step(n int, name []byte) int {
+	from := &m.nodes[n]
+	if len(from.buckets) == 0 {
+		return -1
+	}
+	for i := from.buckets[hashName(name)&uint(len(from.buckets)-1)]; i >= 0; i = from.chain[i] {
+		if c := from.children[i]; m.nodes[c].name == string(name) {
+			return c
+		}
+	}
+	if !m.dotted {
+		return -1
+	}
+	if dot := bytes.IndexByte(name, '.'); dot >= 0 {
+		if c := m.step(n, name[:dot]); c >= 0 {
+			return m.step(c, name[dot+1:])
+		}
+	}
+	return -1
+}
+
+// read scans the record, a JSON object. On an error the members in front of the
+// fault are there all the same, so a record that was cut off can still be
+// judged by what came through.
+func (m *members) read(value []byte) *Error {
+	m.reset()
+	m.doc, m.base, m.err = text(value)
+	if m.err != nil {
+		return m.err
+	}
+	m.document()
+	return m.err
+}
+
+func (m *members) reset() {
+	clear(m.slots)
+	m.found, m.buf, m.err = m.found[:0], m.buf[:0], nil
+	if cap(m.found) > keepValues {
+		m.found = nil
+	}
+	if cap(m.buf) > keepBytes {
+		m.buf = nil
+	}
+	m.found = append(m.found, member{})
+}
+
+// fail notes a fault at place i of the document; the first one stands.
+func (m *members) fail(reason Reason, i int, format string, args ...any) {
+	if m.err == nil {
+		m.err = failf(reason, m.base+i, format, args...)
+	}
+}
+
+func (m *members) record(p path, kind byte, start, end int) {
+	if len(m.found) > maxValues {
+		m.fail(TooLarge, start, "record has more than %d values", maxValues)
+		return
+	}
+	k := int32(len(m.found))
+	m.found = append(m.found, member{kind: kind, start: int32(start), end: int32(end)})
+	s := &m.slots[p]
+	if s.first == 0 {
+		s.first = k
+	} else {
+		m.found[s.last].next = k
+	}
+	s.last = k
+}
+
+// has reports whether the record has the member with any value, null included.
+func (m *members) has(p path) bool { return m.slots[p].first != 0 }
+
+// text is the last value of a member: the text of a string, the digits of a
+// number, true or false; nil if the member is absent or null. It is a view,
+// valid until the next read.
+func (m *members) text(p path) []byte {
+	if k := m.slots[p].last; k != 0 {
+		return m.at(k)
+	}
+	return nil
+}
+
+// first is the first value of a member, 0 if there is none; next goes on.
+func (m *members) first(p path) int32 { return m.slots[p].first }
+func (m *members) next(k int32) int32 { return m.found[k].next }
+func (m *members) byteOf(p path) int  { return int(m.found[m.slots[p].last].start) }
+func (m *members) kind(k int32) byte  { return m.found[k].kind }
+
+// at is the text of one value; nil for null. An object, where a value is
+// declared, is a fault of the record.
+func (m *members) at(k int32) []byte {
+	v := m.found[k]
+	switch v.kind {
+	case '"':
+		return m.doc[v.start:v.end:v.end]
+	case '\\':
+		from := len(m.buf)
+		m.buf = unescape(m.buf, m.doc[v.start:v.end])
+		return m.buf[from:len(m.buf):len(m.buf)]
+	case 'n':
+		return nil
+	case '{':
+		m.fail(Shape, int(v.start), "member is an object, want a value")
+		return nil
+	default:
+		return m.doc[v.start:v.end:v.end]
+	}
+}
+
+// equal reports whether any value of a member is want.
+func (m *members) equal(p path, want string) bool {
+	for k := m.first(p); k != 0; k = m.next(k) {
+		if string(m.at(k)) == want {
+			return true
+		}
+	}
+	return false
+}
