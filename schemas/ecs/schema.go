@@ -1,9 +1,12 @@
 package ecs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // Kind is the Elasticsearch type of a field, as far as matching and encoding
@@ -65,10 +68,13 @@ type Schema struct {
 	paths  [][]string // by field: the name split at its dots
 }
 
-// NewSchema makes a schema in which Field(i) is defs[i]. It fails on an empty
-// or repeated name and on a name that is also the object around another, since
-// such a pair cannot be nested.
+// NewSchema makes a schema in which Field(i) is defs[i]. It fails without any,
+// on an empty or repeated name and on a name that is also the object around
+// another, since such a pair cannot be nested.
 func NewSchema(defs []Def) (*Schema, error) {
+	if len(defs) == 0 {
+		return nil, errors.New("schema has no fields")
+	}
 	s := &Schema{defs: slices.Clone(defs), byName: make(map[string]Field, len(defs))}
 	for i, d := range defs {
 		if d.Name == "" || slices.Contains(strings.Split(d.Name, "."), "") {
@@ -112,32 +118,8 @@ func (s *Schema) Lookup(name string) (Field, bool) {
 // Nearest is the field name that takes the fewest edits to reach from name; it
 // is meant for error messages.
 func (s *Schema) Nearest(name string) string {
-	best, least := "", int(^uint(0)>>1)
-	for _, d := range s.defs {
-		if n := edits(name, d.Name); n < least {
-			best, least = d.Name, n
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance of a and b in bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	nearest := slices.MinFunc(s.defs, func(a, b Def) int {
+		return levenshtein.ComputeDistance(name, a.Name) - levenshtein.ComputeDistance(name, b.Name)
+	})
+	return nearest.Name
 }

@@ -1,0 +1,189 @@
+package pipeline
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/imdswatch/imdswatch/detector"
+	"github.com/imdswatch/imdswatch/normalize"
+)
+
+// partition is the state of one assigned partition. One goroutine at a time
+// works on it: the loop, or the worker the loop handed it to.
+type partition struct {
+	topicPartition
+	judge *Judge
+
+	next  int64 // the offset behind the last record that is done; -1 before the first
+	epoch int32 // the leader epoch of that record
+	dirty bool  // next is not committed yet
+
+	// What the batch in work holds of the partition.
+	records  []*kgo.Record
+	end, low int64 // where the log ended and began when the fetch was answered
+	alerts   []*detector.Alert
+	letters  []letter
+	tally    tally
+}
+
+// letter is a record that becomes a dead letter.
+type letter struct {
+	record *kgo.Record
+	fault  *Fault
+}
+
+// judge judges what a poll returned, partitions side by side, and returns the
+// partitions that have something to settle.
+func (p *Pipeline) judge(fetches kgo.Fetches) []*partition {
+	var batch []*partition
+	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+		if len(f.Records) == 0 {
+			return
+		}
+		pt := p.partitions[topicPartition{f.Topic, f.Partition}]
+		if pt == nil {
+			return // purged since; the records will come again
+		}
+		if len(pt.records) == 0 {
+			batch = append(batch, pt)
+		}
+		pt.records = append(pt.records, f.Records...)
+		pt.end, pt.low = f.HighWatermark, f.LogStartOffset
+	})
+	if len(batch) == 0 {
+		return nil
+	}
+	p.judging.Store(time.Now().UnixNano())
+	defer p.judging.Store(0)
+	set := p.set.Load()
+	var taken atomic.Int64
+	var workers sync.WaitGroup
+	for range min(p.cfg.Workers, len(batch)) {
+		workers.Go(func() {
+			for i := taken.Add(1) - 1; i < int64(len(batch)); i = taken.Add(1) - 1 {
+				batch[i].judgeRecords(set)
+			}
+		})
+	}
+	workers.Wait()
+	return batch
+}
+
+func (pt *partition) judgeRecords(set *detector.Set) {
+	var record normalize.Record
+	for _, r := range pt.records {
+		if r.Attrs.IsControl() {
+			continue // a transaction's marker
+		}
+		record = normalize.Record{Value: r.Value, Key: r.Key, Time: r.Timestamp, Offset: r.Offset}
+		v := pt.judge.Judge(&record, set)
+		pt.tally.add(v, len(r.Value))
+		pt.alerts = append(pt.alerts, v.Alerts...)
+		if v.Fault != nil {
+			pt.letters = append(pt.letters, letter{r, v.Fault})
+		}
+	}
+}
+
+// settle counts a batch whose alerts and dead letters were acknowledged and
+// moves its partitions on.
+func (p *Pipeline) settle(batch []*partition) {
+	now := time.Now()
+	for _, pt := range batch {
+		last := pt.records[len(pt.records)-1]
+		p.countLoss(pt)
+		for _, a := range pt.alerts {
+			p.metrics.alerts.WithLabelValues(a.Rule.ID, string(a.Rule.Severity)).Inc()
+			if t := a.Time(); !t.IsZero() {
+				p.metrics.latency.Observe(now.Sub(t).Seconds())
+			}
+		}
+		for _, l := range pt.letters {
+			p.complain(pt, l)
+		}
+		p.metrics.publish(pt.judge.source.Name, &pt.tally)
+		pt.next, pt.epoch, pt.dirty = last.Offset+1, last.LeaderEpoch, true
+		p.metrics.lag(pt, last.Timestamp, now)
+		pt.clear()
+	}
+}
+
+// clear forgets the batch in work.
+func (pt *partition) clear() {
+	clear(pt.records)
+	clear(pt.alerts)
+	clear(pt.letters)
+	pt.records, pt.alerts, pt.letters, pt.tally = pt.records[:0], pt.alerts[:0], pt.letters[:0], tally{}
+}
+
+// setBack makes the records of a batch that was not acknowledged come again.
+func (p *Pipeline) setBack(batch []*partition) {
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	for _, pt := range batch {
+		if offsets[pt.topic] == nil {
+			offsets[pt.topic] = map[int32]kgo.EpochOffset{}
+		}
+		offsets[pt.topic][pt.partition] = kgo.EpochOffset{Epoch: -1, Offset: pt.records[0].Offset}
+		pt.clear()
+	}
+	p.client.SetOffsets(offsets)
+}
+
+// countLoss counts the offsets that retention took before they were read. The
+// client jumps over them in silence: without a look at where the log begins, a
+// gap is the same as one that compaction or a transaction left.
+func (p *Pipeline) countLoss(pt *partition) {
+	from := pt.next
+	p.mu.Lock()
+	if start, ok := p.starts[pt.topicPartition]; ok && from < 0 {
+		from = start
+	}
+	delete(p.starts, pt.topicPartition)
+	p.mu.Unlock()
+	first := pt.records[0].Offset
+	switch lost := min(first, pt.low) - from; {
+	case from >= 0 && lost > 0:
+		p.metrics.dataLoss.Add(float64(lost))
+		p.log.Error("records were deleted before they were read", "topic", pt.topic, "partition", pt.partition, "from", from, "to", from+lost, "count", lost)
+	case from > first:
+		p.log.Error("the partition begins anew below the position", "topic", pt.topic, "partition", pt.partition, "position", from, "offset", first)
+	}
+}
+
+func (p *Pipeline) complain(pt *partition, l letter) {
+	p.metrics.deadletters.WithLabelValues(pt.judge.source.Name, string(l.fault.Reason)).Inc()
+	if l.fault.Reason == Panic {
+		p.metrics.panics.WithLabelValues(string(l.fault.Stage)).Inc()
+	}
+	if !p.complaints.Show(pt.judge.source.Name + " " + string(l.fault.Reason)) {
+		return
+	}
+	line := fmt.Sprintf("%s/%d/%d: %s: %s", l.record.Topic, l.record.Partition, l.record.Offset, pt.judge.source.Name, l.fault.Message)
+	if l.fault.Stack != nil {
+		p.log.Error(line, "stack", string(l.fault.Stack))
+	} else {
+		p.log.Warn(line)
+	}
+}
+
+func (m *metrics) lag(pt *partition, last, now time.Time) {
+	number := strconv.Itoa(int(pt.partition))
+	behind := max(0, pt.end-pt.next)
+	age := 0.0
+	if behind > 0 {
+		age = max(0, now.Sub(last).Seconds())
+	}
+	m.lagRecords.WithLabelValues(pt.topic, number).Set(float64(behind))
+	m.lagSeconds.WithLabelValues(pt.topic, number).Set(age)
+}
+
+func (m *metrics) forget(tp topicPartition) {
+	number := strconv.Itoa(int(tp.partition))
+	m.lagRecords.DeleteLabelValues(tp.topic, number)
+	m.lagSeconds.DeleteLabelValues(tp.topic, number)
+}

@@ -1,0 +1,95 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// heed acts on the errors of a poll and reports whether there were any. Kafka's
+// client repeats some of them every millisecond until the trouble ends, so a
+// poll of errors alone is followed by a pause.
+func (p *Pipeline) heed(ctx context.Context, fetches kgo.Fetches) (troubled bool) {
+	fetches.EachError(func(topic string, n int32, err error) {
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrClientClosed) {
+			return // the poll's own end
+		}
+		troubled = true
+		tooLarge, isTooLarge := errors.AsType[*kgo.ErrDecompressTooLarge](err)
+		loss, isLoss := errors.AsType[*kgo.ErrDataLoss](err)
+		switch {
+		case isTooLarge:
+			p.skipBatch(ctx, tooLarge)
+		case isLoss:
+			if lost := loss.ResetTo - loss.ConsumedTo; lost > 0 {
+				p.metrics.dataLoss.Add(float64(lost))
+			}
+			p.log.Error("the partition lost records", "topic", topic, "partition", n, "position", loss.ConsumedTo, "reset", loss.ResetTo)
+		case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
+			p.renew(topic)
+		case errors.Is(err, kerr.UnknownTopicOrPartition):
+			if p.recent.again("deleted " + topic) {
+				p.log.Error("topic is gone; waiting for it to come back", "topic", topic)
+			}
+		case kerr.IsRetriable(err):
+			if p.recent.again(topic + err.Error()) {
+				p.log.Info("fetch will be tried again", "topic", topic, "partition", n, "error", err)
+			}
+		default:
+			if p.recent.again(topic + err.Error()) {
+				p.log.Error("fetch failed", "topic", topic, "partition", n, "error", err)
+			}
+		}
+	})
+	return troubled
+}
+
+// renew makes the client forget a topic that was deleted and created again and
+// consume the new one, from its start: the brokers dropped the group's offsets
+// with the old one. What was not read of the old one is lost, and counted.
+func (p *Pipeline) renew(topic string) {
+	if !p.recent.again("renew " + topic) {
+		return
+	}
+	lost := int64(0)
+	for tp, pt := range p.partitions {
+		if tp.topic == topic {
+			if pt.next >= 0 {
+				lost += max(0, pt.end-pt.next)
+			}
+			p.dropPartition(tp)
+		}
+	}
+	p.metrics.dataLoss.Add(float64(lost))
+	p.metrics.partitions.Set(float64(len(p.partitions)))
+	p.log.Error("topic was deleted and created anew; reading it from its start", "topic", topic, "lost", lost)
+	p.client.PurgeTopicsFromConsuming(topic)
+	if _, regex := p.cfg.consumed(); !regex {
+		p.client.AddConsumeTopics(topic)
+	}
+}
+
+// skipBatch leaves out a batch that would unfold beyond maxBatchBytes: a dead
+// letter without value stands for it.
+func (p *Pipeline) skipBatch(ctx context.Context, e *kgo.ErrDecompressTooLarge) {
+	pt := p.partitions[topicPartition{e.Topic, e.Partition}]
+	if pt == nil {
+		return
+	}
+	r := &kgo.Record{Topic: e.Topic, Partition: e.Partition, Offset: e.Offset}
+	l := letter{r, &Fault{Stage: StageFetch, Reason: Decompress,
+		Message: "the compressed batch that begins here unfolds to more than imdswatch takes"}}
+	d := deadLetter(p.cfg.DeadletterTopic, p.cfg.Version, pt.judge.source.Name, l.record, l.fault)
+	d.Headers = append(d.Headers, kgo.RecordHeader{Key: deadLetterPrefix + "truncated", Value: []byte("true")})
+	to := kgo.EpochOffset{Epoch: e.Epoch, Offset: e.NextOffset}
+	if err := p.send(ctx, []*kgo.Record{d}); err != nil {
+		to = kgo.EpochOffset{Epoch: -1, Offset: e.Offset} // so that the batch is met again
+	} else {
+		p.complain(pt, l)
+		p.metrics.records.WithLabelValues(pt.judge.source.Name, Unreadable.String()).Inc()
+		pt.next, pt.epoch, pt.dirty = e.NextOffset, e.Epoch, true
+	}
+	p.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{e.Topic: {e.Partition: to}})
+}

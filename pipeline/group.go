@@ -1,0 +1,148 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// assigned takes partitions on. It is called after every rebalance, also with
+// none.
+func (p *Pipeline) assigned(_ context.Context, _ *kgo.Client, added map[string][]int32) {
+	p.assignedOnce.Store(true)
+	p.metrics.rebalances.WithLabelValues("assigned").Inc()
+	for topic, numbers := range added {
+		source := p.cfg.sourceOf(topic)
+		if source == nil {
+			continue // cannot be: the group assigns what was asked for
+		}
+		for _, n := range numbers {
+			tp := topicPartition{topic, n}
+			p.partitions[tp] = &partition{topicPartition: tp, judge: NewJudge(source, topic, n), next: -1, epoch: -1}
+		}
+	}
+	p.metrics.partitions.Set(float64(len(p.partitions)))
+	if len(added) > 0 {
+		p.log.Info("partitions assigned", "partitions", fmt.Sprint(added))
+	}
+}
+
+// positioned notes where the group left each partition, so that a gap between
+// that and the first record can be told from an ordinary start.
+func (p *Pipeline) positioned(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for topic, numbers := range offsets {
+		for n, o := range numbers {
+			if at := o.EpochOffset().Offset; at >= 0 {
+				p.starts[topicPartition{topic, n}] = at
+			}
+		}
+	}
+	return offsets, nil
+}
+
+// revoked commits and gives partitions back. No batch is in work meanwhile.
+func (p *Pipeline) revoked(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
+	p.metrics.rebalances.WithLabelValues("revoked").Inc()
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.DrainTimeout)
+	defer cancel()
+	p.commit(ctx)
+	p.drop(taken)
+	if len(taken) > 0 {
+		p.log.Info("partitions revoked", "partitions", fmt.Sprint(taken))
+	}
+}
+
+// lost drops partitions that another member may read by now.
+func (p *Pipeline) lost(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
+	p.metrics.rebalances.WithLabelValues("lost").Inc()
+	p.drop(taken)
+	if len(taken) > 0 {
+		p.log.Warn("partitions lost: the group timed this member out", "partitions", fmt.Sprint(taken))
+	}
+}
+
+func (p *Pipeline) drop(taken map[string][]int32) {
+	for topic, numbers := range taken {
+		for _, n := range numbers {
+			p.dropPartition(topicPartition{topic, n})
+		}
+	}
+	p.metrics.partitions.Set(float64(len(p.partitions)))
+}
+
+func (p *Pipeline) dropPartition(tp topicPartition) {
+	delete(p.partitions, tp)
+	p.metrics.forget(tp)
+	p.mu.Lock()
+	delete(p.starts, tp)
+	p.mu.Unlock()
+}
+
+// commitDue commits once an interval.
+func (p *Pipeline) commitDue(ctx context.Context) {
+	if time.Since(p.committed) >= p.cfg.CommitInterval {
+		p.commit(ctx)
+	}
+}
+
+// commitTimeout bounds a commit: it is tried again at the next interval.
+const commitTimeout = 10 * time.Second
+
+// commit commits the position of every partition that moved. What fails stays
+// dirty and is committed again.
+func (p *Pipeline) commit(ctx context.Context) {
+	p.committed = time.Now()
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	for tp, pt := range p.partitions {
+		if !pt.dirty {
+			continue
+		}
+		if offsets[tp.topic] == nil {
+			offsets[tp.topic] = map[int32]kgo.EpochOffset{}
+		}
+		offsets[tp.topic][tp.partition] = kgo.EpochOffset{Epoch: pt.epoch, Offset: pt.next}
+	}
+	if len(offsets) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	p.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+		if err == nil {
+			err = p.markCommitted(resp)
+		}
+		if err != nil {
+			p.metrics.commits.WithLabelValues("error").Inc()
+			if p.recent.again("commit " + err.Error()) {
+				p.log.Warn("commit failed, it will be tried again", "error", err)
+			}
+			return
+		}
+		p.metrics.commits.WithLabelValues("ok").Inc()
+	})
+}
+
+// markCommitted cleans what the response confirms and returns the first error
+// in it.
+func (p *Pipeline) markCommitted(resp *kmsg.OffsetCommitResponse) (first error) {
+	for _, t := range resp.Topics {
+		for _, r := range t.Partitions {
+			if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
+				if first == nil {
+					first = err
+				}
+				continue
+			}
+			if pt := p.partitions[topicPartition{t.Topic, r.Partition}]; pt != nil {
+				pt.dirty = false
+			}
+		}
+	}
+	return first
+}

@@ -1,0 +1,201 @@
+// Package pipeline moves records: it polls raw records from Kafka, has them
+// judged, sends alerts and dead letters, and commits what is done.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kprom"
+
+	"github.com/imdswatch/imdswatch/detector"
+)
+
+// Pipeline is one member of the consumer group. Make it with New, start it
+// with Run.
+type Pipeline struct {
+	cfg     Config
+	opts    []kgo.Opt
+	log     *slog.Logger
+	metrics *metrics
+	set     atomic.Pointer[detector.Set] // loaded once a batch, so that a new set is a swap
+	limits  limits
+
+	client *kgo.Client
+
+	// partitions belongs to the loop while a poll's records are in work and to
+	// the group's callbacks otherwise: BlockRebalanceOnPoll lets no callback run
+	// between a poll's return and AllowRebalance.
+	partitions map[topicPartition]*partition
+	committed  time.Time // when the loop last committed
+	complaints Complaints
+	recent     recent
+
+	mu     sync.Mutex
+	starts map[topicPartition]int64 // positions the group gave; written while polls are in work
+
+	assignedOnce atomic.Bool
+	refused      atomic.Bool  // a broker refused the last produce
+	judging      atomic.Int64 // when the batch in work was begun, Unix nanoseconds; 0 if none is
+}
+
+type topicPartition struct {
+	topic     string
+	partition int32
+}
+
+// New makes a pipeline; its metrics are in reg from then on. Further options,
+// such as TLS, go to every client it makes. It fails on a configuration that
+// cannot be right whatever the brokers say.
+func New(cfg Config, set *detector.Set, reg prometheus.Registerer, opts ...kgo.Opt) (*Pipeline, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	cfg.Workers = max(1, cfg.Workers)
+	p := &Pipeline{
+		cfg: cfg, opts: opts, log: cfg.Log,
+		metrics:    newMetrics(reg, cfg.Version, cfg.Commit),
+		partitions: map[topicPartition]*partition{},
+		starts:     map[topicPartition]int64{},
+	}
+	p.opts = append(p.opts, kgo.WithHooks(kprom.NewMetrics("imdswatch", kprom.Subsystem("kafka"), kprom.Registerer(reg))))
+	p.Load(set)
+	if err := kgo.ValidateOpts(p.clientOptions()...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Load puts a set of rules in force from the next batch on.
+func (p *Pipeline) Load(set *detector.Set) {
+	p.set.Store(set)
+	p.metrics.rules.Reset()
+	p.metrics.rules.WithLabelValues(set.Hash()).Set(1)
+	p.metrics.rulesLoaded.Set(float64(len(set.Rules())))
+}
+
+// Run consumes until ctx ends, then drains: what was polled is judged, sent and
+// committed, for at most the drain timeout. It fails before it consumes where a
+// topic is missing or not allowed, or no broker can be reached (ErrKafka).
+//
+// No record is lost: an offset is committed only when the brokers have
+// acknowledged the alerts and dead letters of every record below it. A batch
+// that is not acknowledged, because a broker refuses or the process dies, is
+// read again; its alerts have the same ids then.
+func (p *Pipeline) Run(ctx context.Context) error {
+	if err := p.checkTopics(ctx); err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(p.clientOptions()...)
+	if err != nil {
+		return err
+	}
+	p.client = client
+	work, cancel := p.drain(ctx)
+	defer cancel()
+
+	pause := backOff{}
+	for ctx.Err() == nil {
+		fetches := p.poll(ctx)
+		troubled := p.heed(work, fetches)
+		batch := p.judge(fetches)
+		if err := p.deliver(work, batch); err != nil {
+			p.setBack(batch)
+			troubled = true
+		} else {
+			p.settle(batch)
+		}
+		p.commitDue(work)
+		p.client.AllowRebalance()
+		pause.after(ctx, troubled && len(batch) == 0 || p.refused.Load())
+	}
+	return p.stop(work)
+}
+
+// drain is a context that outlives ctx by the drain timeout.
+func (p *Pipeline) drain(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(p.cfg.DrainTimeout, func() { cancel(errDrained) })
+	})
+	return work, func() { stop(); cancel(nil) }
+}
+
+var errDrained = errors.New("drain timeout is over")
+
+// poll waits for records, at most until the next commit is due.
+func (p *Pipeline) poll(ctx context.Context) kgo.Fetches {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.CommitInterval)
+	defer cancel()
+	return p.client.PollRecords(ctx, pollRecords)
+}
+
+// stop commits and leaves the group.
+func (p *Pipeline) stop(work context.Context) error {
+	p.commit(work)
+	for kind, n := range p.complaints.Rest() {
+		p.log.Warn("more of these were not shown", "kind", kind, "count", n)
+	}
+	closed := make(chan struct{})
+	go func() { // a close can wait for a broker that is gone; the process ends then
+		p.client.CloseAllowingRebalance()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+		return nil
+	case <-work.Done():
+		return context.Cause(work)
+	}
+}
+
+// Ready is nil once rules are loaded, partitions were assigned once, if only
+// none, and the last produce was not refused; else it says what is missing.
+func (p *Pipeline) Ready() error {
+	switch {
+	case !p.assignedOnce.Load():
+		return errors.New("no partitions were assigned yet")
+	case p.refused.Load():
+		return errors.New("a broker refused the last alerts or dead letters")
+	}
+	return nil
+}
+
+// hung is how long a batch may be judged before the process counts as hung. A
+// batch takes some 20 ms; waiting for brokers is no part of it.
+const hung = time.Minute
+
+// Healthy is nil unless judging a batch does not return.
+func (p *Pipeline) Healthy() error {
+	if since := p.judging.Load(); since != 0 && time.Since(time.Unix(0, since)) > hung {
+		return errors.New("judging a batch does not return")
+	}
+	return nil
+}
+
+// backOff is the growing pause between tries of what keeps failing.
+type backOff struct{ tries int }
+
+// after pauses if the last try failed, or until ctx ends.
+func (b *backOff) after(ctx context.Context, failed bool) {
+	if !failed {
+		b.tries = 0
+		return
+	}
+	b.tries = min(b.tries+1, 6)
+	timer := time.NewTimer(100 * time.Millisecond << (b.tries - 1)) // 0.1 s to 3.2 s
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
