@@ -75,7 +75,7 @@ func command(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), scanCommand(), ruleCommand(), sourcesCommand(), versionCommand())
+	root.AddCommand(runCommand(), scanCommand(), demoCommand(), ruleCommand(), sourcesCommand(), versionCommand())
 	byHand(root)
 
 	err := root.Execute()
