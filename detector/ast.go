@@ -6,29 +6,25 @@ import (
 	"strings"
 )
 
-// node is a node of a query's syntax tree. The set of nodes is closed: query,
-// the conditions and the operands below. String rebuilds the source of a node in
-// one fixed layout, and parsing that again gives an equal tree.
-type node interface {
-	fmt.Stringer
-	pos() int // where it begins in the text, in bytes
-}
+// The nodes of a query's syntax tree are a closed set: query, the conditions and
+// the operands below. String rebuilds the source of a node in one fixed layout,
+// and parsing that again gives an equal tree.
 
 // condition is a node that is true or false of an event.
 type condition interface {
-	node
+	fmt.Stringer
 	condition()
 }
 
 // operand is a node that stands for values.
 type operand interface {
-	node
+	fmt.Stringer
 	operand()
 }
 
 // query is a whole single-event query: category where condition.
 type query struct {
-	at       int
+	at       int    // where it begins in the text, in bytes
 	any      bool   // any where …, which asks for no category
 	category string // else the category
 	cond     condition
@@ -37,16 +33,12 @@ type query struct {
 // logic is and or or over two or more terms. A chain of one operator is one
 // node, so that a list of a thousand terms is not a thousand levels deep.
 type logic struct {
-	at    int
 	or    bool
 	terms []condition
 }
 
 // not is the complement of a condition.
-type not struct {
-	at   int
-	term condition
-}
+type not struct{ term condition }
 
 // compare asks whether any value of left stands in the relation op to any
 // operand of right.
@@ -69,13 +61,6 @@ type text struct {
 	at    int
 	value string
 }
-
-func (n *query) pos() int   { return n.at }
-func (n *logic) pos() int   { return n.at }
-func (n *not) pos() int     { return n.at }
-func (n *compare) pos() int { return n.left.pos() }
-func (n *field) pos() int   { return n.at }
-func (n *text) pos() int    { return n.at }
 
 func (*logic) condition()   {}
 func (*not) condition()     {}

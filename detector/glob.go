@@ -204,9 +204,13 @@ func place(s []byte, c byte, from int) int {
 
 // same reports whether value is text, which is folded already if fold is set.
 func same(value []byte, text string, fold bool) bool {
-	if !fold {
-		return string(value) == text
+	if fold {
+		return sameFolded(value, text)
 	}
+	return string(value) == text
+}
+
+func sameFolded(value []byte, text string) bool {
 	if len(value) != len(text) {
 		return false
 	}

@@ -25,7 +25,7 @@ const (
 	tokenCall                     // name~, a function that disregards case
 	tokenKeyword                  // a reserved word, also in~ and like~
 	tokenString                   // "…" or """…"""
-	tokenNumber                   // 1, 1.5, .5, 1e3
+	tokenNumber                   // 1, 1.5, .5
 	tokenMark                     // an operator or bracket
 )
 
@@ -149,15 +149,6 @@ func (l *lexer) number() token {
 	end := l.at
 	for end < len(l.text) && (isDigit(l.text[end]) || l.text[end] == '.') {
 		end++
-	}
-	if end < len(l.text) && l.text[end]|0x20 == 'e' {
-		end++
-		if end < len(l.text) && (l.text[end] == '+' || l.text[end] == '-') {
-			end++
-		}
-		for end < len(l.text) && isDigit(l.text[end]) {
-			end++
-		}
 	}
 	return l.token(tokenNumber, end)
 }

@@ -249,7 +249,7 @@ func agree(t *testing.T, q *query, e *ecs.Event) bool {
 func TestMatchAgreesWithTreeWalk(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	c := choices{random.IntN}
-	matched, total := 0, 20_000
+	matched, total := 0, 5_000
 	for range total {
 		q := c.query()
 		if agree(t, q, c.event(q)) {

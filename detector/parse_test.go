@@ -14,8 +14,7 @@ import (
 // sameTree compares syntax trees without their places.
 var sameTree = cmp.Options{
 	cmp.AllowUnexported(query{}, logic{}, not{}, compare{}, field{}, text{}),
-	cmpopts.IgnoreFields(query{}, "at"), cmpopts.IgnoreFields(logic{}, "at"), cmpopts.IgnoreFields(not{}, "at"),
-	cmpopts.IgnoreFields(field{}, "at"), cmpopts.IgnoreFields(text{}, "at"),
+	cmpopts.IgnoreFields(query{}, "at"), cmpopts.IgnoreFields(field{}, "at"), cmpopts.IgnoreFields(text{}, "at"),
 }
 
 // printed are queries and how their tree prints.
@@ -97,6 +96,7 @@ func TestParsePrecedence(t *testing.T) {
 var broken = []struct{ query, want string }{
 	{"", "q.eql:1:1: expected an event category, found the end of the query"},
 	{" \n ", "q.eql:2:2: expected an event category, found the end of the query"},
+	{"any where process.name == a23456789b23456789c23456789d23456789e23456789", `q.eql:1:27: expected a string after "==", found "a23456789b23456789c23456789d23456789e234…"`},
 	{"process", `q.eql:1:8: expected "where" after the event category, found the end of the query`},
 	{"process whre x", `q.eql:1:9: expected "where" after the event category, found "whre"`},
 	{"process where", "q.eql:1:14: expected a condition, found the end of the query"},
@@ -197,6 +197,7 @@ func TestCompileLimits(t *testing.T) {
 	}{
 		{"Nesting", "any where " + strings.Repeat("(", maxNesting) + leaf + strings.Repeat(")", maxNesting), ""},
 		{"Nesting", "any where " + strings.Repeat("not ", maxNesting+1) + leaf, "q:1:811: nested more than 200 levels deep"},
+		{"Nesting", "any where " + strings.Repeat("(", maxNesting+1) + leaf, "q:1:211: nested more than 200 levels deep"},
 		{"Literals", literals(maxLiterals), ""},
 		{"Literals", literals(maxLiterals + 1), "q:1:50028: more than 10000 literals in one query"},
 		{"Chain", "any where " + strings.Repeat(leaf+" or ", 9000) + leaf, ""},
@@ -210,6 +211,27 @@ func TestCompileLimits(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// TestCompileForSchema compiles for a schema in which an event has no category.
+func TestCompileForSchema(t *testing.T) {
+	schema, err := ecs.NewSchema([]ecs.Def{{Name: "process.name", Kind: ecs.Keyword}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Compile("q", `any where process.name == "a"`, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := ecs.NewEvent(schema)
+	e.Add(0, []byte("a"))
+	if !r.Match(e) {
+		t.Error("no match")
+	}
+	_, err = Compile("q", `process where process.name == "a"`, schema)
+	if want := `q:1:1: unknown field "event.category", which an event category asks for`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 

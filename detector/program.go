@@ -58,7 +58,7 @@ func (p *program) match(e *ecs.Event) bool {
 	at := int32(0)
 	for at >= 0 {
 		in := &p.code[at]
-		if p.test(in, e) {
+		if p.holds(in, e.Values(in.field)) {
 			at = in.yes
 		} else {
 			at = in.no
@@ -67,50 +67,66 @@ func (p *program) match(e *ecs.Event) bool {
 	return at == accept
 }
 
-func (p *program) test(in *instruction, e *ecs.Event) bool {
+// holds reports whether any of the values passes the instruction's test.
+func (p *program) holds(in *instruction, values []ecs.Value) bool {
 	switch in.op {
 	case opExists:
-		return e.Has(in.field)
+		return len(values) > 0
 	case opAbsent:
-		return false
-	}
-	for _, v := range e.Values(in.field) {
-		if p.holds(in, v.Text()) {
-			return true
+	case opEqual:
+		t := p.texts[in.arg]
+		for i := range values {
+			if same(values[i].Text(), t, in.fold) {
+				return true
+			}
 		}
+	case opIn:
+		t := p.tables[in.arg]
+		for i := range values {
+			if t.has(values[i].Text(), in.fold) {
+				return true
+			}
+		}
+	case opPrefix:
+		t := p.texts[in.arg]
+		for i := range values {
+			if v := values[i].Text(); len(v) >= len(t) && same(v[:len(t)], t, in.fold) {
+				return true
+			}
+		}
+	case opSuffix:
+		t := p.texts[in.arg]
+		for i := range values {
+			if v := values[i].Text(); len(v) >= len(t) && same(v[len(v)-len(t):], t, in.fold) {
+				return true
+			}
+		}
+	case opContains:
+		s := &p.finds[in.arg]
+		for i := range values {
+			if s.find(values[i].Text(), 0) >= 0 {
+				return true
+			}
+		}
+	case opGlob:
+		g := &p.globs[in.arg]
+		for i := range values {
+			if g.matches(values[i].Text()) {
+				return true
+			}
+		}
+	default:
+		panic("detector: unknown opcode") // the compiler emits no other
 	}
 	return false
 }
 
-// holds tests one value.
-func (p *program) holds(in *instruction, value []byte) bool {
-	switch in.op {
-	case opEqual:
-		return same(value, p.texts[in.arg], in.fold)
-	case opIn:
-		return p.tables[in.arg].has(value, in.fold)
-	case opPrefix:
-		t := p.texts[in.arg]
-		return len(value) >= len(t) && same(value[:len(t)], t, in.fold)
-	case opSuffix:
-		t := p.texts[in.arg]
-		return len(value) >= len(t) && same(value[len(value)-len(t):], t, in.fold)
-	case opContains:
-		return p.finds[in.arg].find(value, 0) >= 0
-	case opGlob:
-		return p.globs[in.arg].matches(value)
-	case opExists:
-		return true
-	}
-	panic("detector: unknown opcode") // the compiler emits no other
-}
-
-// touches reports whether a value of f passes any test of the program: such a
-// value is what the alert is about, as far as a single value can be.
-func (p *program) touches(f ecs.Field, value []byte) bool {
+// touches reports whether one of the values of f passes any test of the program:
+// then the alert may be about it.
+func (p *program) touches(f ecs.Field, values []ecs.Value) bool {
 	for i := range p.code {
 		in := &p.code[i]
-		if in.field == f && in.op != opAbsent && in.op != opExists && p.holds(in, value) {
+		if in.field == f && in.op != opExists && p.holds(in, values) {
 			return true
 		}
 	}

@@ -170,8 +170,11 @@ func (s source) place(spots ...spot) Faults {
 	return faults
 }
 
-// faultAt is a fault at an offset of file.
+// faultAt is a fault at an offset of file, or at the code point around it.
 func faultAt(name, file string, at int, message string) Fault {
+	for at > 0 && at < len(file) && !utf8.RuneStart(file[at]) {
+		at--
+	}
 	before := file[:min(at, len(file))]
 	line := strings.LastIndexByte(before, '\n') + 1
 	return Fault{

@@ -23,7 +23,9 @@ var builtin []byte
 // Builtin is the built-in rule, credentials asked from an instance metadata
 // service on a command line, compiled for the schema. With ecs.Default it does
 // not fail.
-func Builtin(schema *ecs.Schema) (*Rule, error) { return Load("builtin:imds.toml", builtin, schema) }
+func Builtin(schema *ecs.Schema) (*Rule, error) {
+	return loadTOML("builtin:imds", string(builtin), schema)
+}
 
 // NotForUs is a rule file that is well-formed and that no event could be judged
 // by here: a rule of another language or type.
@@ -103,7 +105,7 @@ func (d *document) faults(name, file string, keys map[string]span) Faults {
 	faultf := func(key, format string, args ...any) {
 		faults = append(faults, faultAt(name, file, keys[key].at, fmt.Sprintf(format, args...)))
 	}
-	if _, found := keys[""]; !found && len(keys) == 0 {
+	if len(keys) == 0 {
 		faultf("", "table [rule] is missing")
 		return faults
 	}

@@ -2,7 +2,6 @@ package detector
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -130,20 +129,28 @@ func TestLoadFaults(t *testing.T) {
 				`a.toml:11:3: field "process.pid" is of kind long, ":" compares text with text`},
 
 		// Faults of the file itself.
-		{"a.toml", "", `x`},
-		{"a.toml", "# nothing\n\n[rule]\n", `x`},
-		{"a.toml", head, `x`},
-		{"a.toml", head + "query = ''", `x`},
-		{"a.toml", strings.Replace(head, "low", "lowish", 1) + "query = 'any where user.name == \"a\"'", `x`},
-		{"a.toml", strings.Replace(head, "21", "101", 1) + "query = 'any where user.name == \"a\"'", `x`},
-		{"a.toml", strings.Replace(head, "21", `"21"`, 1) + "query = 'any where user.name == \"a\"'", `x`},
-		{"a.toml", head + "query = 4", `x`},
-		{"a.toml", head + "query = 'a", `x`},
-		{"a.toml", head + "é = 'a'", `x`},
-		{"a.toml", head + "note = 'é' 'b'", `x`},
-		{"a.toml", head + "name = 'b'", `x`},
-		{"a.toml", "[[rule]]\nname = 'b'", `x`},
-		{"a.toml", "\xff", `x`},
+		{"a.toml", "", `a.toml:1:1: table [rule] is missing`},
+		{"a.toml", "# nothing\n\n[rule]\n", `a.toml:3:2: key "rule_id" is missing from [rule]` + "\n" +
+			`a.toml:3:2: key "name" is missing from [rule]` + "\n" +
+			`a.toml:3:2: key "type" is missing from [rule]` + "\n" +
+			`a.toml:3:2: key "language" is missing from [rule]` + "\n" +
+			`a.toml:3:2: key "severity" is missing from [rule]` + "\n" +
+			`a.toml:3:2: key "query" is missing from [rule]`},
+		{"a.toml", head, `a.toml:1:2: key "query" is missing from [rule]`},
+		{"a.toml", head + "query = ''", `a.toml:8:9: key "query" is empty`},
+		{"a.toml", strings.Replace(head, "low", "lowish", 1) + "query = 'any where user.name == \"a\"'", `a.toml:4:12: severity "lowish" is none of "low", "medium", "high", "critical"`},
+		{"a.toml", strings.Replace(head, "low", "lowish", 1) + "query = ''",
+			`a.toml:4:12: severity "lowish" is none of "low", "medium", "high", "critical"` + "\n" + `a.toml:8:9: key "query" is empty`},
+		{"a.toml", strings.Replace(head, "21", "101", 1) + "query = 'any where user.name == \"a\"'", `a.toml:5:14: risk_score 101 is not between 0 and 100`},
+		{"a.toml", strings.Replace(head, "21", `"21"`, 1) + "query = 'any where user.name == \"a\"'", `a.toml:5:14: key "rule.risk_score" cannot be of type string`},
+		{"a.toml", head + "query = 4", `a.toml:8:9: key "rule.query" cannot be of type integer`},
+		{"a.toml", head + "query = 'a", `a.toml:8:10: unterminated literal string`},
+		{"a.toml", head + "query = 'é", `a.toml:8:10: unterminated literal string`},
+		{"a.toml", head + "é = 'a'", `a.toml:8:1: invalid character at start of key: U+00C3 'Ã'`},
+		{"a.toml", head + "note = 'é' 'b'", `a.toml:8:12: expected newline but got U+0027 '''`},
+		{"a.toml", head + "name = 'b'", `a.toml:8:1: key name is already defined`},
+		{"a.toml", "[[rule]]\nname = 'b'", `a.toml:1:3: cannot store an array table in a struct`},
+		{"a.toml", "\xff", `a.toml:1:1: invalid character at start of key: U+00FF 'ÿ'`},
 	} {
 		_, err := Load(c.name, []byte(c.text), ecs.Default)
 		var faults Faults
@@ -173,7 +180,7 @@ func TestLoadNotForUs(t *testing.T) {
 	}
 }
 
-// TestUnescapedMapsEveryOffset maps each character of a value back to its source.
+// TestUnescapedMapsEveryOffset maps each byte of a value back to its source.
 func TestUnescapedMapsEveryOffset(t *testing.T) {
 	for _, c := range []struct{ source, value, want string }{
 		{`'a"b'`, `a"b`, "123"},
@@ -181,11 +188,12 @@ func TestUnescapedMapsEveryOffset(t *testing.T) {
 		{"'''\r\nab'''", "ab", "56"},
 		{`"a\tb"`, "a\tb", "124"},
 		{`"\u0041b"`, "Ab", "17"},
-		{`"é\"b"`, `é"b`, "135"},
+		{`"é\"b"`, `é"b`, "1235"},
+		{`"\u00e9b"`, "éb", "117"},
 		{"\"\"\"\n\\\n  a\\\n\nb\"\"\"", "ab", "8<"},
 	} {
 		got := ""
-		for i := range c.value {
+		for i := range len(c.value) {
 			got += string(rune('0' + unescaped(c.source, i)))
 		}
 		if got != c.want {
@@ -217,5 +225,3 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
-
-var _ = fmt.Sprint

@@ -52,7 +52,7 @@ func (a *Alert) cut(f ecs.Field, size int) {
 	for _, wanted := range []bool{true, false} {
 		for i, v := range values {
 			room := size - len(`,""`)
-			if room <= 0 || a.Rule.program.touches(f, v.Text()) != wanted {
+			if room <= 0 || a.Rule.program.touches(f, values[i:i+1]) != wanted {
 				continue
 			}
 			kept[i] = prefix(v.Text(), room)
