@@ -66,11 +66,18 @@ func Grow(events []Event, s *Schema) ([]Event, *Event) {
 	return events, e
 }
 
+// keepValues is how many values of a field a reset event keeps memory for;
+// beyond that one hostile record would cost its size for ever.
+const keepValues = 1 << 12
+
 // Reset empties the event and keeps its memory for the next one.
 func (e *Event) Reset() {
 	for _, f := range e.set {
 		clear(e.row[f]) // a view left behind would keep its record alive
 		e.row[f] = e.row[f][:0]
+		if cap(e.row[f]) > keepValues {
+			e.row[f] = nil
+		}
 	}
 	e.set = e.set[:0]
 	e.Offset, e.Index, e.Shape = 0, 0, ""
