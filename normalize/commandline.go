@@ -14,13 +14,14 @@ package normalize
 //   - "" within a quoted part gives one quote and ends the part, the rule of
 //     the C runtime before 2008.
 //
-// The program name has no rule of its own.
+// The program name has no rule of its own. Arguments beyond maxValues are left
+// out.
 func splitCommandLine(args [][]byte, buf, line []byte) ([][]byte, []byte) {
 	for i := 0; ; {
 		for i < len(line) && separates(line[i]) {
 			i++
 		}
-		if i == len(line) {
+		if i == len(line) || len(args) == maxValues {
 			return args, buf
 		}
 		end := i

@@ -38,6 +38,7 @@ const (
 	csUID
 	csUserSID
 	csUserName
+	csEmail
 	csGID
 	csRUID
 	csRGID
@@ -68,6 +69,7 @@ var csPaths = []string{
 	csUID:             fdr("UID"),
 	csUserSID:         fdr("UserSid"),
 	csUserName:        fdr("UserName"),
+	csEmail:           fdr("UserPrincipal"),
 	csGID:             fdr("GID"),
 	csRUID:            fdr("RUID"),
 	csRGID:            fdr("RGID"),
@@ -84,11 +86,13 @@ var csCopied = []copied{
 	{csAID, ecs.AgentID},
 	{csAID, ecs.HostID},
 	{csComputer, ecs.HostName},
+	{csComputer, ecs.HostHostname},
 	{csCommandLine, ecs.ProcessCommandLine},
 	{csProcessID, ecs.ProcessEntityID}, // up to 19 digits: text, never a float
 	{csParentProcessID, ecs.ProcessParentEntityID},
 	{csParentName, ecs.ProcessParentName},
 	{csUserName, ecs.UserName},
+	{csEmail, ecs.UserEmail},
 	{csUID, ecs.ProcessUserID},
 	{csGID, ecs.ProcessGroupID},
 	{csRUID, ecs.ProcessRealUserID},
@@ -121,7 +125,7 @@ func (c *crowdStrike) Normalize(dst []ecs.Event, r *Record) ([]ecs.Event, error)
 	c.setDate(e, ecs.Timestamp, csCloudTime, parseMillis)
 	c.setDate(e, ecs.ProcessStart, csStarted, parseSeconds)
 	c.setDate(e, ecs.ProcessEnd, csEnded, parseSeconds)
-	c.setInt(e, ecs.ProcessPID, csPID)
+	c.setInt(e, ecs.ProcessPID, csPID, csNone)
 	c.setEventID(e)
 	c.setSystem(e)
 	c.setExecutable(e)
@@ -129,10 +133,11 @@ func (c *crowdStrike) Normalize(dst []ecs.Event, r *Record) ([]ecs.Event, error)
 	c.setHash(e, ecs.ProcessHashMD5, c.text(csMD5))
 	c.setHash(e, ecs.ProcessHashSHA1, c.text(csSHA1))
 	c.setHash(e, ecs.ProcessHashSHA256, c.text(csSHA256))
-	if uid := c.text(csUID); uid != nil {
-		e.Add(ecs.UserID, uid)
-	} else if sid := c.text(csUserSID); sid != nil {
-		e.Add(ecs.UserID, sid)
+	for _, p := range [...]path{csUID, csUserSID} {
+		if id := c.text(p); id != nil && !csNone(id) {
+			e.Add(ecs.UserID, id)
+			break
+		}
 	}
 	relate(e)
 	recordTime(e, r)
@@ -146,7 +151,7 @@ func csNone(v []byte) bool { return dash(v) || string(v) == "none" }
 // (elastic/integrations, crowdstrike 1.56.0).
 func (c *crowdStrike) setEventID(e *ecs.Event) {
 	id := c.text(csID)
-	if id == nil {
+	if id == nil || csNone(id) {
 		return
 	}
 	aid, cid := c.text(csAID), c.text(csCID)

@@ -124,13 +124,13 @@ func (m *members) object(i, n, depth int) int {
 		}
 		below := nothing
 		if n != nothing {
-			name := m.doc[i+1 : end]
+			name, from := m.doc[i+1:end], len(m.buf)
 			if escaped {
-				from := len(m.buf)
 				m.buf = unescape(m.buf, name)
 				name = m.buf[from:]
 			}
 			below = m.step(n, name)
+			m.buf = m.buf[:from]
 		}
 		i = end + 1
 		if i < len(m.doc) && m.doc[i] != ':' {

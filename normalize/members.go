@@ -51,9 +51,10 @@ type member struct {
 	next       int32
 }
 
-// maxValues bounds the values a record can make a reader collect: an exec on
-// Linux cannot carry a million arguments.
-const maxValues = 1 << 20
+// maxValues bounds the values a record can make a reader collect. An exec on
+// Linux carries some 230,000 arguments with the usual limit of a stack, and a
+// record of 1.5 MB cannot hold more; a value costs some 100 bytes.
+const maxValues = 1 << 19
 
 // keepValues and keepBytes are the memory a reader keeps for the next record;
 // beyond that one hostile record would cost its size for ever.
@@ -162,6 +163,9 @@ func (m *members) reset() {
 	if cap(m.buf) > keepBytes {
 		m.buf = nil
 	}
+	if cap(m.args) > keepValues {
+		m.args = nil
+	}
 	m.found = append(m.found, member{})
 }
 
@@ -204,7 +208,6 @@ func (m *members) text(p path) []byte {
 // first is the first value of a member, 0 if there is none; next goes on.
 func (m *members) first(p path) int32 { return m.slots[p].first }
 func (m *members) next(k int32) int32 { return m.found[k].next }
-func (m *members) byteOf(p path) int  { return int(m.found[m.slots[p].last].start) }
 func (m *members) kind(k int32) byte  { return m.found[k].kind }
 
 // at is the text of one value; nil for null. An object, where a value is
@@ -230,8 +233,11 @@ func (m *members) at(k int32) []byte {
 
 // equal reports whether any value of a member is want.
 func (m *members) equal(p path, want string) bool {
+	from := len(m.buf)
 	for k := m.first(p); k != 0; k = m.next(k) {
-		if string(m.at(k)) == want {
+		equal := string(m.at(k)) == want
+		m.buf = m.buf[:from]
+		if equal {
 			return true
 		}
 	}

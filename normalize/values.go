@@ -33,11 +33,12 @@ func (m *members) copyAll(e *ecs.Event, table []copied, placeholder func([]byte)
 func dash(v []byte) bool { return len(v) == 0 || len(v) == 1 && v[0] == '-' }
 
 // setInt adds a member's values to a long field: decimal or 0x hex digits, as a
-// number or a string. Text that is no number is a fault of the record.
-func (m *members) setInt(e *ecs.Event, f ecs.Field, p path) {
+// number or a string. Text that is neither a number nor a placeholder is a fault
+// of the record.
+func (m *members) setInt(e *ecs.Event, f ecs.Field, p path, placeholder func([]byte) bool) {
 	for k := m.first(p); k != 0; k = m.next(k) {
 		v := m.at(k)
-		if v == nil || dash(v) {
+		if v == nil || placeholder(v) {
 			continue
 		}
 		if n, ok := parseInt(v); ok {
@@ -67,13 +68,16 @@ func parseInt(s []byte) (int64, bool) {
 	var n uint64
 	for _, c := range digits {
 		d := hexDigit(c)
-		if d < 0 || uint64(d) >= base || n > (math.MaxUint64-uint64(d))/base {
+		switch {
+		case base == 10 && (c == '.' || c|0x20 == 'e'):
 			return parseWhole(s)
+		case d < 0 || uint64(d) >= base || n > (math.MaxUint64-uint64(d))/base:
+			return 0, false
 		}
 		n = n*base + uint64(d)
 	}
 	if n > math.MaxInt64 {
-		return 0, false
+		return math.MinInt64, negative && n == 1<<63
 	}
 	if negative {
 		return -int64(n), true
@@ -90,10 +94,10 @@ func parseWhole(s []byte) (int64, bool) {
 	return int64(x), true
 }
 
-// parseFloat reads a decimal number.
+// parseFloat reads a finite number.
 func parseFloat(s []byte) (float64, bool) {
 	x, err := strconv.ParseFloat(string(s), 64)
-	return x, err == nil
+	return x, err == nil && !math.IsInf(x, 0) && !math.IsNaN(x)
 }
 
 // setDate adds a member's instant to a date field, if parse can read it.
@@ -112,30 +116,71 @@ func (m *members) setDate(e *ecs.Event, f ecs.Field, p path, parse func([]byte) 
 // parseRFC3339 reads an instant with any number of fraction digits, in
 // nanoseconds since 1970; false if there is no zone.
 func parseRFC3339(s []byte) (int64, bool) {
-	if len(s) < len("2006-01-02T15:04:05Z") || len(s) > 64 {
+	t, zone, ok := parseClock(s, 'T')
+	switch {
+	case !ok:
+		return 0, false
+	case string(zone) == "Z":
+		return unixNano(t)
+	case len(zone) != len("+01:00") || zone[0] != '+' && zone[0] != '-' || zone[3] != ':':
 		return 0, false
 	}
-	var t time.Time
-	if t.UnmarshalText(s) != nil {
+	hours, minutes := digits(zone[1:3]), digits(zone[4:])
+	if hours > 23 || minutes > 59 {
 		return 0, false
 	}
-	return unixNano(t)
+	offset := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	if zone[0] == '+' {
+		offset = -offset
+	}
+	return unixNano(t.Add(offset))
+}
+
+// parseClock reads the date and the time in front of a zone, as if it were UTC,
+// and returns what stands behind them. Package time allocates for odd zones and
+// for text that is no time, which in some records every second clock is.
+func parseClock(s []byte, between byte) (t time.Time, rest []byte, ok bool) {
+	const second = len("2006-01-02T15:04:05")
+	if len(s) < second || len(s) > 64 || s[4] != '-' || s[7] != '-' || s[10] != between || s[13] != ':' || s[16] != ':' {
+		return t, nil, false
+	}
+	year, month, day := digits(s[:4]), digits(s[5:7]), digits(s[8:10])
+	hour, minute, sec := digits(s[11:13]), digits(s[14:16]), digits(s[17:second])
+	if year > 9999 || month > 12 || day > 31 || hour > 23 || minute > 59 || sec > 59 {
+		return t, nil, false
+	}
+	ns, unit := 0, int(1e8)
+	rest = s[second:]
+	if len(rest) > 1 && rest[0] == '.' && rest[1]-'0' <= 9 {
+		for rest = rest[1:]; len(rest) > 0 && rest[0]-'0' <= 9; rest = rest[1:] {
+			ns += int(rest[0]-'0') * unit
+			unit /= 10
+		}
+	}
+	t = time.Date(year, time.Month(month), day, hour, minute, sec, ns, time.UTC)
+	return t, rest, t.Day() == day && t.Month() == time.Month(month) // no 31 February
+}
+
+// digits is the number that a few decimal digits make, a large one where a byte
+// is no digit.
+func digits(s []byte) int {
+	n := 0
+	for _, c := range s {
+		if c-'0' > 9 {
+			return math.MaxInt32
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n
 }
 
 // parseUTC reads "2006-01-02 15:04:05.000" in UTC, the clock of Sysmon's
 // UtcTime, and RFC 3339, which Azure makes of it.
 func parseUTC(s []byte) (int64, bool) {
-	const date, second = len("2006-01-02"), len("2006-01-02 15:04:05")
-	if len(s) < second || len(s) > 40 {
-		return 0, false
+	if t, rest, ok := parseClock(s, ' '); ok && len(rest) == 0 {
+		return unixNano(t)
 	}
-	if s[date] != ' ' {
-		return parseRFC3339(s)
-	}
-	var buf [48]byte
-	t := append(append(buf[:0], s...), 'Z')
-	t[date] = 'T'
-	return parseRFC3339(t)
+	return parseRFC3339(s)
 }
 
 // parseMillis reads milliseconds since 1970, or RFC 3339.
@@ -150,7 +195,7 @@ func parseMillis(s []byte) (int64, bool) {
 func parseSeconds(s []byte) (int64, bool) {
 	whole, fraction, _ := bytes.Cut(s, []byte("."))
 	sec, ok := parseInt(whole)
-	if !ok || len(fraction) > 9 {
+	if !ok || sec < 0 || len(fraction) > 9 {
 		return 0, false
 	}
 	var ns int64
@@ -175,9 +220,13 @@ func unixNano(t time.Time) (int64, bool) {
 	return t.UnixNano(), true
 }
 
-// base is the last part of a path in either system's spelling; the whole of it
-// where there is no separator.
+// base is the last part of a path; the whole of it where there is no separator.
+// Windows takes either slash for one. A path that begins with / is none of
+// Windows', and \ is a letter in it.
 func base(executable []byte) []byte {
+	if len(executable) > 0 && executable[0] == '/' {
+		return executable[bytes.LastIndexByte(executable, '/')+1:]
+	}
 	return executable[bytes.LastIndexAny(executable, `\/`)+1:]
 }
 
@@ -198,16 +247,21 @@ func (m *members) setArgs(e *ecs.Event, args, count, line ecs.Field) {
 		for _, a := range m.args {
 			e.Add(args, a)
 		}
+		clear(m.args) // a view left behind would keep its record alive
+		if len(e.Values(args)) >= maxValues {
+			m.fail(TooLarge, 0, "command line has %d arguments or more", maxValues)
+			break
+		}
 	}
 	if e.Has(line) {
 		e.AddInt(count, int64(len(e.Values(args))))
 	}
-	clear(m.args)
 }
 
-// setHash adds the lower-case digits of a hash; one of zeros alone means none.
+// setHash sets a field to the lower-case digits of a hash, the first one that is
+// given; one of zeros alone means none.
 func (m *members) setHash(e *ecs.Event, f ecs.Field, digits []byte) {
-	if len(bytes.Trim(digits, "0")) == 0 {
+	if e.Has(f) || len(bytes.Trim(digits, "0")) == 0 {
 		return
 	}
 	from := len(m.buf)
@@ -241,7 +295,8 @@ func asStart(e *ecs.Event) {
 	e.Add(ecs.EventType, valStart)
 }
 
-// relate collects the users, hashes and the host of an event in related.*.
+// relate collects the users, hashes and the host of an event in related.*, each
+// where the source did not.
 func relate(e *ecs.Event) {
 	if !e.Has(ecs.RelatedHash) {
 		for _, f := range [...]ecs.Field{ecs.ProcessHashMD5, ecs.ProcessHashSHA1, ecs.ProcessHashSHA256} {
@@ -250,14 +305,16 @@ func relate(e *ecs.Event) {
 			}
 		}
 	}
-	user, effective := e.First(ecs.UserName), e.First(ecs.UserEffectiveName)
-	if user != nil {
-		e.Add(ecs.RelatedUser, user)
+	if !e.Has(ecs.RelatedUser) {
+		user, effective := e.First(ecs.UserName), e.First(ecs.UserEffectiveName)
+		if user != nil {
+			e.Add(ecs.RelatedUser, user)
+		}
+		if effective != nil && !bytes.Equal(user, effective) {
+			e.Add(ecs.RelatedUser, effective)
+		}
 	}
-	if effective != nil && !bytes.Equal(user, effective) {
-		e.Add(ecs.RelatedUser, effective)
-	}
-	if host := e.First(ecs.HostName); host != nil {
+	if host := e.First(ecs.HostName); host != nil && !e.Has(ecs.RelatedHosts) {
 		e.Add(ecs.RelatedHosts, host)
 	}
 }

@@ -126,41 +126,58 @@ type windows struct{ *members }
 // id 1 alone is used by half a dozen other providers.
 func (w *windows) Normalize(dst []ecs.Event, r *Record) ([]ecs.Event, error) {
 	w.read(r.Value)
-	provider := w.text(winProvider)
-	id, numbered := parseInt(w.text(winEventID))
 	switch {
-	case provider == nil || !numbered:
-		w.fail(Shape, 0, "object has no event provider and id where a known shape has them")
-		return dst, asError(w.err)
-	case id == 1 && isProvider(provider, "Microsoft-Windows-Sysmon"):
+	case w.isEvent("Microsoft-Windows-Sysmon", 1):
 		dst, e := w.begin(dst, r)
 		w.sysmon(e)
 		return w.end(dst, e, r)
-	case id == 1 && isProvider(provider, "Linux-Sysmon"):
+	case w.isEvent("Linux-Sysmon", 1):
 		dst, e := w.begin(dst, r)
 		e.Clear(ecs.HostOSType)
 		e.Add(ecs.HostOSType, valLinux)
 		w.sysmon(e)
 		return w.end(dst, e, r)
-	case id == 4688 && isProvider(provider, "Microsoft-Windows-Security-Auditing"):
+	case w.isEvent("Microsoft-Windows-Security-Auditing", 4688):
 		dst, e := w.begin(dst, r)
 		w.security(e)
 		return w.end(dst, e, r)
 	}
+	if _, numbered := parseInt(w.text(winEventID)); w.text(winProvider) == nil || !numbered {
+		w.fail(Shape, 0, "object has no event provider and id where a known shape has them")
+	}
 	return dst, asError(w.err)
 }
 
-func isProvider(provider []byte, name string) bool {
-	return len(provider) == len(name) && bytes.EqualFold(provider, []byte(name))
+// isEvent reports whether any provider and any id of the record are these.
+func (w *windows) isEvent(provider string, id int64) bool {
+	for k := w.first(winProvider); k != 0; k = w.next(k) {
+		if v := w.at(k); len(v) != len(provider) || !bytes.EqualFold(v, []byte(provider)) {
+			continue
+		}
+		for k := w.first(winEventID); k != 0; k = w.next(k) {
+			if n, ok := parseInt(w.at(k)); ok && n == id {
+				return true
+			}
+		}
+		return false
+	}
+	return false
 }
+
+// winNone reports a value by which Windows says that there is none.
+func winNone(v []byte) bool { return dash(v) || v[0] == '{' && len(bytes.Trim(v, "{}0-")) == 0 }
 
 var winCopied = []copied{
 	{winProvider, ecs.EventProvider},
 	{winEventID, ecs.EventCode},
 	{winComputer, ecs.HostName},
-	{winHostHostname, ecs.HostHostname},
 	{winAgentID, ecs.AgentID},
 	{winCommandLine, ecs.ProcessCommandLine},
+}
+
+var winHostCopied = []copied{
+	{winHostID, ecs.HostID},
+	{winHostHostname, ecs.HostHostname},
 }
 
 // begin starts an event with what both kinds of it have.
@@ -177,11 +194,11 @@ func (w *windows) begin(dst []ecs.Event, r *Record) ([]ecs.Event, *ecs.Event) {
 	}
 	asStart(e)
 	e.Add(ecs.HostOSType, valWindows)
-	w.copyAll(e, winCopied, dash)
-	w.setInt(e, ecs.EventSequence, winRecordID)
-	// host.id is the collector's where events are forwarded (elastic/beats#18153).
-	if id := w.text(winHostID); id != nil && bytes.EqualFold(w.text(winHostName), w.text(winComputer)) {
-		e.Add(ecs.HostID, id)
+	w.copyAll(e, winCopied, winNone)
+	w.setInt(e, ecs.EventSequence, winRecordID, winNone)
+	// What host.* says is the collector's where events are forwarded (elastic/beats#18153).
+	if bytes.EqualFold(w.text(winHostName), w.text(winComputer)) {
+		w.copyAll(e, winHostCopied, winNone)
 	}
 	return dst, e
 }
@@ -218,7 +235,7 @@ var winSysmonCopied = []copied{
 	{winLogonID, ecs.WinlogLogonID},
 	{winParentImage, ecs.ProcessParentExecutable},
 	{winParentCommandLine, ecs.ProcessParentCommandLine},
-	{winParentUser, ecs.ProcessParentUserName},
+	{winParentProcessGUID, ecs.ProcessParentEntityID},
 }
 
 // sysmon maps Sysmon event 1. The user id that Windows logs beside it is that
@@ -228,28 +245,39 @@ func (w *windows) sysmon(e *ecs.Event) {
 		w.fail(Shape, 0, "process creation has no Image")
 	}
 	e.Add(ecs.EventAction, winSysmonAction)
-	w.copyAll(e, winSysmonCopied, dash)
+	w.copyAll(e, winSysmonCopied, winNone)
 	w.setProcessID(e)
-	w.setInt(e, ecs.ProcessParentPID, winParentProcessID)
-	if guid := w.text(winParentProcessGUID); guid != nil && len(bytes.Trim(guid, "{}0-")) > 0 {
-		e.Add(ecs.ProcessParentEntityID, guid)
+	w.setInt(e, ecs.ProcessParentPID, winParentProcessID, winNone)
+	domain, name := account(w.text(winUser))
+	if domain != nil {
+		e.Add(ecs.UserDomain, domain)
 	}
-	if user := w.text(winUser); user != nil && !dash(user) {
-		domain, name, split := bytes.Cut(user, []byte(`\`))
-		if split && !bytes.Contains(name, []byte(`\`)) {
-			e.Add(ecs.UserDomain, domain)
-			user = name
-		}
-		e.Add(ecs.UserName, user)
+	if name != nil {
+		e.Add(ecs.UserName, name)
+	}
+	if _, name := account(w.text(winParentUser)); name != nil {
+		e.Add(ecs.ProcessParentUserName, name)
 	}
 	w.setHashes(e, w.text(winHashes))
+}
+
+// account splits DOMAIN\name; what is not of that form is a name.
+func account(user []byte) (domain, name []byte) {
+	if winNone(user) {
+		return nil, nil
+	}
+	domain, name, _ = bytes.Cut(user, []byte(`\`))
+	if len(domain) == 0 || len(name) == 0 || bytes.Contains(name, []byte(`\`)) {
+		return nil, user
+	}
+	return domain, name
 }
 
 // setProcessID sets the pid. NXLog's own ProcessID, the logging service, can
 // take the place of ProcessId; the rendered message has it then, behind the
 // GUID that shows which process it speaks of.
 func (w *windows) setProcessID(e *ecs.Event) {
-	w.setInt(e, ecs.ProcessPID, winProcessID)
+	w.setInt(e, ecs.ProcessPID, winProcessID, winNone)
 	guid, message := w.text(winProcessGUID), w.text(winMessage)
 	if e.Has(ecs.ProcessPID) || guid == nil || message == nil {
 		return
@@ -264,6 +292,20 @@ func (w *windows) setProcessID(e *ecs.Event) {
 	digits, _, _ := bytes.Cut(rest, []byte("\n"))
 	if pid, ok := parseInt(bytes.TrimRight(digits, "\r")); ok && pid > 0 {
 		e.AddInt(ecs.ProcessPID, pid)
+	}
+}
+
+// setCreatorID sets the parent's pid, which NXLog's ProcessID can displace too;
+// the rendered message has it in front of the command line.
+func (w *windows) setCreatorID(e *ecs.Event) {
+	w.setInt(e, ecs.ProcessParentPID, winProcessID, winNone)
+	if e.Has(ecs.ProcessParentPID) {
+		return
+	}
+	_, rest, _ := bytes.Cut(w.text(winMessage), []byte("\n\tCreator Process ID:\t"))
+	digits, _, _ := bytes.Cut(rest, []byte("\n"))
+	if pid, ok := parseInt(bytes.Trim(digits, "\t\r")); ok {
+		e.AddInt(ecs.ProcessParentPID, pid)
 	}
 }
 
@@ -308,9 +350,9 @@ func (w *windows) security(e *ecs.Event) {
 	e.Add(ecs.EventAction, valStart)
 	e.Add(ecs.EventAction, winSecurityAction)
 	e.Add(ecs.EventOutcome, valSuccess)
-	w.copyAll(e, winSecurityCopied, dash)
-	w.setInt(e, ecs.ProcessPID, winNewProcessID)
-	w.setInt(e, ecs.ProcessParentPID, winProcessID)
+	w.copyAll(e, winSecurityCopied, winNone)
+	w.setInt(e, ecs.ProcessPID, winNewProcessID, winNone)
+	w.setCreatorID(e)
 	if sid := w.text(winTargetSID); sid != nil && !dash(sid) && string(sid) != "S-1-0-0" {
 		e.Add(ecs.UserEffectiveID, sid)
 	}

@@ -192,3 +192,18 @@ func TestGrowReusesRowsAndEmptiesThem(t *testing.T) {
 		t.Errorf("grown event of another schema is %s", dump(e))
 	}
 }
+
+func TestResetKeepsTheMemoryOfUsualRowsAlone(t *testing.T) {
+	e := NewEvent(rowSchema(t))
+	for range keepValues + 1 {
+		e.Add(fList, nil)
+	}
+	e.Add(fText, nil)
+	e.Reset()
+	if n := cap(e.row[fList]); n > keepValues {
+		t.Errorf("memory for %d values is kept, want %d or less", n, keepValues)
+	}
+	if cap(e.row[fText]) == 0 {
+		t.Error("no memory is kept for the next event")
+	}
+}

@@ -1,0 +1,136 @@
+package normalize
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/imdswatch/imdswatch/schemas/ecs"
+)
+
+func TestSourcesAreNamedDescribedAndInOrder(t *testing.T) {
+	all := Sources()
+	if !slices.IsSortedFunc(all, func(a, b *Source) int { return strings.Compare(a.Name, b.Name) }) {
+		t.Error("sources are out of order")
+	}
+	for _, s := range all {
+		if Lookup(s.Name) != s {
+			t.Errorf("Lookup(%q) finds another source", s.Name)
+		}
+		if len(s.Shapes) == 0 || s.Key == "" || s.Needs == "" || s.New == nil {
+			t.Errorf("source %s leaves something unsaid: %+v", s.Name, s)
+		}
+		if _, joins := s.New().(Joiner); joins != s.Joins {
+			t.Errorf("source %s says joins=%v, its normalizer %v", s.Name, s.Joins, joins)
+		}
+	}
+	if s := Lookup("nowhere"); s != nil {
+		t.Errorf("Lookup(nowhere) is %s", s.Name)
+	}
+	all[0] = nil
+	if Sources()[0] == nil {
+		t.Error("Sources lends its own slice")
+	}
+}
+
+func TestBlank(t *testing.T) {
+	for value, want := range map[string]bool{"": true, " \t\r\n": true, "{}": false, " x": false, "\x00": false, "\u00a0": false} {
+		if Blank([]byte(value)) != want {
+			t.Errorf("Blank(%q) = %v", value, !want)
+		}
+	}
+}
+
+func TestErrorNamesThePlaceAndNotTheContent(t *testing.T) {
+	for _, s := range Sources() {
+		for _, value := range []string{`{"secret":1`, `["secret"]`, `{"secret":"secret"}`,
+			`{"event":{"category":["process"],"action":{"secret":1}},"SourceName":"Microsoft-Windows-Sysmon","EventID":{"secret":1}}`, "\xff\xfesecret"} {
+			_, err := s.New().Normalize(nil, &Record{Value: []byte(value)})
+			var fault *Error
+			if !errors.As(err, &fault) || !strings.HasSuffix(err.Error(), ")") || !strings.Contains(err.Error(), "(byte ") {
+				t.Errorf("%s: %q: error %v, want an *Error with a place", s.Name, value, err)
+			} else if strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s: error %q holds the record's content", s.Name, err)
+			}
+		}
+	}
+}
+
+// FuzzNormalize wants of every source that it leaves its record alone, that its
+// events are valid, of schema fields alone and starts of processes, and that
+// they do not depend on what was read before.
+func FuzzNormalize(f *testing.F) {
+	sources := Sources()
+	for _, g := range goldens(f) {
+		for i, s := range sources {
+			if s.Name == g.source {
+				f.Add(uint8(i), g.raw, g.raw)
+			}
+		}
+	}
+	for i := range sources {
+		for _, a := range awkward {
+			f.Add(uint8(i), []byte(a), []byte(`{"event":{"kind":"event"}}`))
+		}
+	}
+	normalizers := make([]Normalizer, len(sources))
+	rows := make([][]ecs.Event, len(sources))
+	for i, s := range sources {
+		normalizers[i] = s.New()
+	}
+	f.Fuzz(func(t *testing.T, which uint8, raw, next []byte) {
+		i := int(which) % len(sources)
+		source, used, before := sources[i], normalizers[i], bytes.Clone(raw)
+		events, err := source.New().Normalize(nil, &Record{Value: raw, Time: arrival})
+		if !bytes.Equal(before, raw) {
+			t.Fatalf("record changed from %q to %q", before, raw)
+		}
+		var fault *Error
+		if err != nil && (!errors.As(err, &fault) || fault.Byte < 0 || fault.Byte > len(raw)) {
+			t.Fatalf("%d bytes: error %v", len(raw), err)
+		}
+		for e := range events {
+			checkEvent(t, source, &events[e])
+		}
+		alone := render(events, err)
+		rows[i], _ = used.Normalize(rows[i][:0], &Record{Value: next, Time: arrival})
+		rows[i], err = used.Normalize(rows[i][:0], &Record{Value: raw, Time: arrival})
+		if diff := cmp.Diff(string(alone), string(render(rows[i], err))); diff != "" {
+			t.Fatalf("after another record (-alone +after):\n%s", diff)
+		}
+	})
+}
+
+func checkEvent(t *testing.T, source *Source, e *ecs.Event) {
+	t.Helper()
+	encoded := e.AppendJSON(nil)
+	var tree map[string]any
+	if err := json.Unmarshal(encoded, &tree); err != nil {
+		t.Fatalf("%v in %s", err, encoded)
+	}
+	visitTree(tree, "", false, func(at string, v any) {
+		name := strings.ReplaceAll(strings.TrimPrefix(at, step), step, ".")
+		if f, ok := ecs.Default.Lookup(name); v != '{' && (!ok || !e.Has(f)) {
+			t.Fatalf("%s is no field that the event has", name)
+		}
+	})
+	if !slices.Contains(source.Shapes, e.Shape) {
+		t.Fatalf("shape %q is none of %q", e.Shape, source.Shapes)
+	}
+	if source.Name == "ecs" {
+		return // any process event is taken, as it stands
+	}
+	for f, want := range map[ecs.Field]string{ecs.EventKind: "event", ecs.EventCategory: "process", ecs.EventType: "start"} {
+		if !slices.ContainsFunc(e.Values(f), func(v ecs.Value) bool { return string(v.Text()) == want }) {
+			t.Fatalf("%s lacks %s", ecs.Default.Name(f), want)
+		}
+	}
+	if !e.Has(ecs.EventAction) || !e.Has(ecs.Timestamp) {
+		t.Fatal("event has no action or no time")
+	}
+}
