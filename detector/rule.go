@@ -67,7 +67,7 @@ type Severity string
 // The severity and risk score of a rule that states none: a bare query.
 const (
 	defaultSeverity  Severity = "medium"
-	defaultRiskScore          = 47
+	defaultRiskScore int      = 47
 )
 
 // Number is the value of event.severity for s, those of Elastic's detection

@@ -161,13 +161,15 @@ func (c *crowdStrike) setEventID(e *ecs.Event) {
 }
 
 func (c *crowdStrike) setSystem(e *ecs.Event) {
-	switch string(c.text(csPlatform)) {
-	case "Win":
-		e.Add(ecs.HostOSType, valWindows)
-	case "Lin":
-		e.Add(ecs.HostOSType, valLinux)
-	case "Mac":
-		e.Add(ecs.HostOSType, valMacOS)
+	for k := c.first(csPlatform); k != 0; k = c.next(k) {
+		switch string(c.at(k)) {
+		case "Win":
+			e.Add(ecs.HostOSType, valWindows)
+		case "Lin":
+			e.Add(ecs.HostOSType, valLinux)
+		case "Mac":
+			e.Add(ecs.HostOSType, valMacOS)
+		}
 	}
 }
 

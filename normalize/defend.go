@@ -20,11 +20,11 @@ func isDefendStart(m *ecsMembers) (bool, *Error) {
 	if !m.has(path(ecs.EventKind)) && !m.has(path(ecs.EventCategory)) {
 		return false, failf(Shape, 0, "object has neither event.kind nor event.category")
 	}
-	image := "exec"
-	if m.equal(path(ecs.HostOSType), "windows") {
-		image = "start"
+	windows, other := m.equal(path(ecs.HostOSType), "windows"), !m.has(path(ecs.HostOSType))
+	for k := m.first(path(ecs.HostOSType)); k != 0; k = m.next(k) {
+		other = other || string(m.at(k)) != "windows"
 	}
-	return m.equal(path(ecs.EventAction), image) &&
+	return (other && m.equal(path(ecs.EventAction), "exec") || windows && m.equal(path(ecs.EventAction), "start")) &&
 		m.equal(path(ecs.EventKind), "event") &&
 		m.equal(path(ecs.EventCategory), "process") &&
 		m.equal(path(ecs.EventType), "start"), nil

@@ -69,7 +69,7 @@ func newECSMembers(extra ...string) *ecsMembers {
 		paths[f] = ecs.Default.Name(ecs.Field(f))
 	}
 	m := newMembers(append(paths, extra...))
-	m.dotted = true
+	m.dotted, m.strict = true, true
 	return &ecsMembers{members: m, extra: path(ecs.Default.Len())}
 }
 

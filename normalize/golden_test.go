@@ -3,6 +3,7 @@ package normalize
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -68,9 +69,9 @@ func render(events []ecs.Event, err error) []byte {
 		out = append(events[i].AppendJSON(out), '}')
 	}
 	out = append(out, ']')
-	if err != nil {
+	if fault, ok := errors.AsType[*Error](err); ok {
 		out = append(out, `,"error":`...)
-		out = ecs.AppendString(out, []byte(string(err.(*Error).Reason)+": "+err.Error()))
+		out = ecs.AppendString(out, []byte(string(fault.Reason)+": "+fault.Error()))
 	}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, append(out, '}'), "", "  "); err != nil {

@@ -54,7 +54,6 @@ func TestNormalizeIsNotBlownUp(t *testing.T) {
 			if len(events) != h.events || (err != nil) != h.faulty {
 				t.Errorf("%d events, want %d, error %v", len(events), h.events, err)
 			}
-			value = nil
 			events, err = n.Normalize(events[:0], &Record{Value: []byte(`{"event":{"kind":"event","category":"process","type":"start","action":"exec"},` +
 				`"event_simpleName":"ProcessRollup2","SourceName":"Microsoft-Windows-Sysmon","EventID":1,"Image":"x"}`)})
 			if len(events) != 1 || err != nil {

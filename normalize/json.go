@@ -85,9 +85,7 @@ func (m *members) value(i, n, depth int) int {
 		if escaped {
 			kind = '\\'
 		}
-		if n != nothing && m.nodes[n].path >= 0 {
-			m.record(m.nodes[n].path, kind, start+1, end)
-		}
+		m.scalar(n, kind, start+1, end)
 		return end + 1
 	case 't':
 		i = m.word(i, "true")
@@ -99,10 +97,23 @@ func (m *members) value(i, n, depth int) int {
 		kind = '0'
 		i = m.number(i)
 	}
-	if i >= 0 && n != nothing && m.nodes[n].path >= 0 {
-		m.record(m.nodes[n].path, kind, start, i)
+	if i >= 0 {
+		m.scalar(n, kind, start, i)
 	}
 	return i
+}
+
+// scalar notes a value that is no object and no array. Where a document of ECS
+// has one in place of an object, what the object would hold is missing:
+// Elasticsearch refuses such a document too.
+func (m *members) scalar(n int, kind byte, start, end int) {
+	switch {
+	case n == nothing:
+	case m.nodes[n].path >= 0:
+		m.record(m.nodes[n].path, kind, start, end)
+	case m.strict && kind != 'n' && len(m.nodes[n].children) > 0:
+		m.fail(Shape, start, "member is a value, want an object")
+	}
 }
 
 // object scans behind an opening brace.

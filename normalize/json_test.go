@@ -3,6 +3,7 @@ package normalize
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -49,6 +50,7 @@ func seed(f *testing.F, add func(raw, next []byte)) {
 // names fuzzing makes up.
 func readers() []*members {
 	dotted := newECSMembers().members
+	dotted.strict = false // the oracle knows no fields
 	plain := newMembers([]string{"a", "a.b", "a.b.c", "b|c.d", "event", "event.action", "ProcessId", "ProcessID", "\u00e9", "e1|e2|e3"})
 	both := newMembers([]string{"a", "a.b", "a.b.c", "b|c.d", "event.action", "winlog.event_data.Image|Image"})
 	both.dotted = true
@@ -235,8 +237,8 @@ func goccyDecode(doc []byte, v any) error {
 	if err := d.Decode(v); err != nil {
 		return err
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("more behind the value: %v", err)
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more behind the value")
 	}
 	return nil
 }

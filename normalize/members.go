@@ -24,6 +24,7 @@ type members struct {
 	nodes  []node
 	slots  []slot // by path
 	dotted bool   // a name with dots in it leads down like nested objects
+	strict bool   // a value where an object is declared is a fault
 
 	doc   []byte
 	found []member // from 1; 0 is "none"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"runtime"
@@ -46,12 +47,14 @@ type environment struct {
 	LogFormat       string `split_words:"true" default:"json" desc:"json or text"`
 }
 
-// later are variables that have a meaning which this version does not have.
-// Taking no notice of TLS would be worse than not starting.
-var later = []string{
-	"EXCEPTIONS", "SCOPE", "BUILDING_BLOCKS", "FOLD", "DELIVERY", "TRANSACTIONAL_ID", "PREFILTER", "PREFILTER_SAMPLE",
-	"ALERT_FORMAT", "STATUS", "PPROF", "TLS", "TLS_CA_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE", "SASL_MECHANISM",
-	"SASL_USERNAME", "SASL_PASSWORD", "SASL_TOKEN_FILE", "SASL_TOKEN_URL", "SASL_CLIENT_ID", "SASL_CLIENT_SECRET",
+// later are variables that have a meaning which this version does not have,
+// with the values that ask for what it does anyway. Taking no notice of TLS
+// would be worse than not starting.
+var later = map[string]string{
+	"EXCEPTIONS": "", "SCOPE": "all", "BUILDING_BLOCKS": "false", "FOLD": "ascii", "DELIVERY": "at-least-once",
+	"TRANSACTIONAL_ID": "", "PREFILTER": "auto off", "PREFILTER_SAMPLE": "", "ALERT_FORMAT": "ecs", "STATUS": "false", "PPROF": "false",
+	"TLS": "false", "TLS_CA_FILE": "", "TLS_CERT_FILE": "", "TLS_KEY_FILE": "", "SASL_MECHANISM": "", "SASL_USERNAME": "",
+	"SASL_PASSWORD": "", "SASL_TOKEN_FILE": "", "SASL_TOKEN_URL": "", "SASL_CLIENT_ID": "", "SASL_CLIENT_SECRET": "",
 }
 
 // config is what run needs.
@@ -62,8 +65,9 @@ type config struct {
 	log      *slog.Logger
 }
 
-// readConfig reads the environment. The error lists all faults. Variables that
-// mean nothing are warned of on stderr: Kubernetes injects some.
+// readConfig reads the environment. The error lists all faults, and the rest of
+// the configuration stands beside it. Variables that mean nothing are warned of
+// on stderr: Kubernetes injects some.
 func readConfig(stderr io.Writer) (*config, error) {
 	var env environment
 	if err := envconfig.Process(prefix, &env); err != nil {
@@ -74,14 +78,16 @@ func readConfig(stderr io.Writer) (*config, error) {
 	warnUnknown(stderr)
 
 	level := slog.LevelInfo
-	f.check("LOG_LEVEL", level.UnmarshalText([]byte(strings.TrimSpace(env.LogLevel))))
+	if level.UnmarshalText([]byte(strings.TrimSpace(env.LogLevel))) != nil {
+		f.add("LOG_LEVEL", "%q, want debug, info, warn or error", env.LogLevel)
+	}
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
 	if f.oneOf("LOG_FORMAT", env.LogFormat, "json", "text") == "text" {
 		log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	}
 	c := &config{
 		rules:  list(env.Rules),
-		listen: strings.TrimSpace(env.Listen),
+		listen: f.address("LISTEN", env.Listen),
 		log:    log,
 		pipeline: pipeline.Config{
 			Brokers:         f.addresses("BROKERS", env.Brokers),
@@ -103,9 +109,6 @@ func readConfig(stderr io.Writer) (*config, error) {
 	if c.pipeline.Workers == 0 {
 		c.pipeline.Workers = runtime.GOMAXPROCS(0)
 	}
-	if _, _, err := net.SplitHostPort(c.listen); err != nil {
-		f.add("LISTEN", "%q is no address, want host:port", c.listen)
-	}
 	return c, errors.Join(f.errs...)
 }
 
@@ -123,11 +126,13 @@ func (f *faults) check(name string, err error) {
 }
 
 func (f *faults) unsupported() {
-	for _, name := range later {
-		for _, name := range []string{name, name + "_FILE"} {
-			if os.Getenv(prefix+"_"+name) != "" {
-				f.add(name, "is not supported by this version")
-			}
+	for _, name := range slices.Sorted(maps.Keys(later)) {
+		harmless := append(strings.Fields(later[name]), "")
+		if !slices.Contains(harmless, strings.TrimSpace(os.Getenv(prefix+"_"+name))) {
+			f.add(name, "not supported by this version")
+		}
+		if os.Getenv(prefix+"_"+name+"_FILE") != "" {
+			f.add(name+"_FILE", "not supported by this version")
 		}
 	}
 }
@@ -135,7 +140,7 @@ func (f *faults) unsupported() {
 func (f *faults) given(name, value string) string {
 	value = strings.TrimSpace(value)
 	if value == "" {
-		f.add(name, "is empty")
+		f.add(name, "empty")
 	}
 	return value
 }
@@ -151,14 +156,24 @@ func (f *faults) oneOf(name, value string, words ...string) string {
 func (f *faults) addresses(name, value string) []string {
 	addresses := list(value)
 	if len(addresses) == 0 {
-		f.add(name, "is empty, want host:port of at least one broker")
+		f.add(name, "empty, want host:port of at least one broker")
 	}
 	for _, a := range addresses {
-		if _, _, err := net.SplitHostPort(a); err != nil {
-			f.add(name, "%q is no address, want host:port", a)
-		}
+		f.address(name, a)
 	}
 	return addresses
+}
+
+func (f *faults) address(name, value string) string {
+	value = strings.TrimSpace(value)
+	_, port, err := net.SplitHostPort(value)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		f.add(name, "%q is no address, want host:port", value)
+	}
+	return value
 }
 
 func (f *faults) topics(name, value string) (topics []pipeline.Topic) {
@@ -168,7 +183,7 @@ func (f *faults) topics(name, value string) (topics []pipeline.Topic) {
 		topics = append(topics, t)
 	}
 	if len(topics) == 0 {
-		f.add(name, "is empty, want topic:source, for example raw.sysmon:windows")
+		f.add(name, "empty, want topic:source, for example raw.sysmon:windows")
 	}
 	return topics
 }
@@ -243,7 +258,7 @@ func nearest(name string, words []string) string {
 // name that was perhaps meant.
 func warnUnknown(stderr io.Writer) {
 	known := variables()
-	for _, name := range later {
+	for name := range later {
 		known = append(known, prefix+"_"+name, prefix+"_"+name+"_FILE")
 	}
 	for _, variable := range os.Environ() {

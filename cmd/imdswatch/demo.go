@@ -11,6 +11,7 @@ import (
 
 	"github.com/goccy/go-json"
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -52,6 +53,8 @@ const demoTimeout = time.Minute
 
 type demo struct {
 	serve  bool
+	port   int    // of the broker, 0 for any
+	listen string // address of the metrics while it serves
 	out    *printer
 	stderr io.Writer
 	log    *slog.Logger
@@ -60,7 +63,7 @@ type demo struct {
 func demoCommand() *cobra.Command {
 	var out string
 	d := &demo{}
-	c := &cobra.Command{Use: "demo", Long: demoUsage, Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "demo", Long: demoUsage, Args: atMost(0)}
 	c.Flags().BoolVar(&d.serve, "serve", false, "")
 	c.Flags().StringVar(&out, "output", "", "")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -69,6 +72,9 @@ func demoCommand() *cobra.Command {
 			return err
 		}
 		d.out, d.stderr = newPrinter(c.OutOrStdout(), how), c.ErrOrStderr()
+		if d.serve {
+			d.port, d.listen = demoBrokerPort, demoListen
+		}
 		d.log = slog.New(slog.NewTextHandler(d.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		return kafkaError(d.run(c.Context()))
 	}
@@ -76,7 +82,7 @@ func demoCommand() *cobra.Command {
 }
 
 func (d *demo) run(ctx context.Context) error {
-	broker, err := startBroker(d.serve)
+	broker, err := startBroker(d.port)
 	if err != nil {
 		return err
 	}
@@ -90,12 +96,16 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, listener, err := d.pipeline(broker.ListenAddrs())
+	p, reg, err := d.pipeline(broker.ListenAddrs())
 	if err != nil {
 		return err
 	}
-	if listener != nil {
-		defer listener.Close()
+	var listener net.Listener
+	if d.serve {
+		if listener, err = net.Listen("tcp", d.listen); err != nil {
+			return err
+		}
+		defer serve(listener, p, reg).Close()
 	}
 
 	running, stop := context.WithCancel(ctx)
@@ -105,7 +115,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err == nil {
 		d.tell(sent, seen)
 		if d.serve {
-			d.stay(broker.ListenAddrs()[0])
+			d.stay(ctx, broker.ListenAddrs()[0], listener.Addr().String())
 		}
 	}
 	stop()
@@ -115,16 +125,16 @@ func (d *demo) run(ctx context.Context) error {
 	return <-ended
 }
 
-// startBroker starts the embedded broker, on a fixed port where others are to
+// startBroker starts the embedded broker, on a given port where others are to
 // find it.
-func startBroker(fixed bool) (*kfake.Cluster, error) {
+func startBroker(port int) (*kfake.Cluster, error) {
 	topics := []string{demoAlerts, demoDeadletters}
 	for _, s := range normalize.Sources() {
 		topics = append(topics, demoInput+s.Name)
 	}
 	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(1, topics...)}
-	if fixed {
-		opts = append(opts, kfake.Ports(demoBrokerPort))
+	if port != 0 {
+		opts = append(opts, kfake.Ports(port))
 	}
 	return kfake.NewCluster(opts...)
 }
@@ -147,7 +157,7 @@ func sendSamples(ctx context.Context, client *kgo.Client) (map[string]int, error
 }
 
 // pipeline makes the pipeline that run runs, over the demo's topics.
-func (d *demo) pipeline(brokers []string) (*pipeline.Pipeline, net.Listener, error) {
+func (d *demo) pipeline(brokers []string) (*pipeline.Pipeline, *prometheus.Registry, error) {
 	set, err := ruleSet(nil, func(string) {})
 	if err != nil {
 		return nil, nil, err
@@ -162,14 +172,7 @@ func (d *demo) pipeline(brokers []string) (*pipeline.Pipeline, net.Listener, err
 	}
 	reg := newRegistry()
 	p, err := pipeline.New(cfg, set, reg)
-	if err != nil || !d.serve {
-		return p, nil, err
-	}
-	listener, err := net.Listen("tcp", demoListen)
-	if err == nil {
-		serve(listener, p, reg) // ends with the listener
-	}
-	return p, listener, err
+	return p, reg, err
 }
 
 // watch prints the alerts as they arrive, until every sample is committed and
@@ -201,7 +204,11 @@ func (d *demo) watch(ctx context.Context, brokers []string, admin *kadm.Client, 
 		cancel()
 		for _, r := range fetches.Records() {
 			printed++
-			var a row
+			var a struct {
+				IMDSWatch struct {
+					Source string `json:"source"`
+				} `json:"imdswatch"`
+			}
 			if err := json.Unmarshal(r.Value, &a); err != nil {
 				return nil, err
 			}
@@ -269,15 +276,15 @@ Next:
 }
 
 // stay keeps everything up until a signal.
-func (d *demo) stay(broker string) {
+func (d *demo) stay(ctx context.Context, broker, listen string) {
 	fmt.Fprintf(d.stderr, `
 Serving until a signal:
-  kcat -b %s -t %s -C -e                                    the alerts
-  echo '{"a":' | kcat -b %s -t %sdefend -P                  a record that cannot be read
-  kcat -b %s -t %s -C -e -f '%%h\n'                    why it could not
-  curl -s http://%s/metrics | grep ^imdswatch_              the counters
-`, broker, demoAlerts, broker, demoInput, broker, demoDeadletters, demoListen)
-	ctx, stop := untilSignal(context.Background(), d.log)
+  kcat -b %[1]s -t %[2]s -C -e  # the alerts
+  echo '{"a":' | kcat -b %[1]s -t %[3]sdefend -P  # a record that cannot be read
+  kcat -b %[1]s -t %[4]s -C -e -f '%%h\n'  # why it could not
+  curl -s http://%[5]s/metrics | grep ^imdswatch_  # the counters
+`, broker, demoAlerts, demoInput, demoDeadletters, listen)
+	ctx, stop := untilSignal(ctx, d.log)
 	defer stop()
 	<-ctx.Done()
 }

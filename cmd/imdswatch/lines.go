@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -57,28 +58,45 @@ func (u unpacked) Close() error {
 type lines struct {
 	r   *bufio.Reader
 	buf []byte
+	err error // how the stream ended
 }
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 1<<20)} }
 
+// waits reports whether the next line may be long in coming.
+func (l *lines) waits() bool { return l.r.Buffered() == 0 }
+
 // next is the next line, valid until the next call, or io.EOF. Of a line longer
 // than normalize.MaxRecord it keeps one byte more than that, enough for the
-// judge to refuse it, and reads past the rest.
+// judge to refuse it, and reads past the rest. Where the stream breaks, the
+// beginning of a line comes first and the error next.
 func (l *lines) next() ([]byte, error) {
+	if l.err != nil {
+		return nil, l.err
+	}
 	line, err := l.r.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		l.buf = append(l.buf[:0], line...)
-		for err == bufio.ErrBufferFull {
+		for errors.Is(err, bufio.ErrBufferFull) {
 			line, err = l.r.ReadSlice('\n')
-			if keep := normalize.MaxRecord + 1 - len(l.buf); keep > 0 {
-				l.buf = append(l.buf, line[:min(keep, len(line))]...)
-			}
+			l.keep(line[:min(len(line), normalize.MaxRecord+1-len(l.buf))])
 		}
 		line = l.buf
 	}
-	if err != nil && (err != io.EOF || len(line) == 0) {
+	if l.err = err; len(line) == 0 {
 		return nil, err
 	}
 	line = bytes.TrimSuffix(line, []byte("\n"))
 	return bytes.TrimSuffix(line, []byte("\r")), nil
+}
+
+// keep appends to the buffer. All buffers that a line outgrows have together no
+// more than its size, where append's own steps leave three times as much behind.
+func (l *lines) keep(part []byte) {
+	if need := len(l.buf) + len(part); need > cap(l.buf) {
+		larger := make([]byte, len(l.buf), max(need, min(2*need, normalize.MaxRecord+1)))
+		copy(larger, l.buf)
+		l.buf = larger
+	}
+	l.buf = append(l.buf, part...)
 }

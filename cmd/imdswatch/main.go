@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -75,6 +76,8 @@ func command(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetHelpCommand(helpCommand(root))
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return wrongUsage(c, "%v", err) })
 	root.AddCommand(runCommand(), scanCommand(), demoCommand(), ruleCommand(), sourcesCommand(), versionCommand())
 	byHand(root)
 
@@ -88,9 +91,47 @@ func command(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		e = &exit{exitUsage, err} // cobra's own: flags and arguments
 	}
 	if e.err != nil {
-		fmt.Fprintf(stderr, "imdswatch: %v\n", e.err)
+		for line := range strings.SplitSeq(e.err.Error(), "\n") {
+			fmt.Fprintf(stderr, "imdswatch: %s\n", line)
+		}
 	}
 	return e.code
+}
+
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{Use: "help [VERB]", Long: usage, RunE: func(_ *cobra.Command, args []string) error {
+		c, rest, err := root.Find(args)
+		if err == nil && len(rest) > 0 {
+			err = fmt.Errorf("no verb %q, see imdswatch --help", strings.Join(args, " "))
+		}
+		if err != nil {
+			return err
+		}
+		return c.Help()
+	}}
+}
+
+// wrongUsage is an error that says where the right usage stands.
+func wrongUsage(c *cobra.Command, format string, args ...any) error {
+	return fmt.Errorf(format+"; see %s --help", append(args, c.CommandPath())...)
+}
+
+// atMost refuses more than n arguments.
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return wrongUsage(c, "unexpected argument %q", args[n])
+		}
+		return nil
+	}
+}
+
+// written gives a failed write its exit code: the usage was right.
+func written(err error) error {
+	if err != nil {
+		return &exit{exitFaulty, err}
+	}
+	return nil
 }
 
 // byHand makes every verb print the help text that was written for it.

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/goccy/go-json"
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // printer writes alerts and events: NDJSON, or a line to read for each.
@@ -22,32 +25,59 @@ func (p *printer) flush() error { return p.w.Flush() }
 
 // row is what a line of the table shows of an alert or an event.
 type row struct {
-	Timestamp string `json:"@timestamp"`
-	Message   string `json:"message"`
+	Timestamp cell `json:"@timestamp"`
+	Message   cell `json:"message"`
 	Host      struct {
-		Name string `json:"name"`
-		ID   string `json:"id"`
+		Name cell `json:"name"`
+		ID   cell `json:"id"`
 	} `json:"host"`
 	Process struct {
-		Name        any      `json:"name"`
-		CommandLine any      `json:"command_line"`
-		Args        []string `json:"args"`
+		CommandLine cell `json:"command_line"`
+		Args        cell `json:"args"`
+		Name        cell `json:"name"`
 	} `json:"process"`
 	IMDSWatch struct {
-		ID     string `json:"id"`
-		Source string `json:"source"`
+		Source cell `json:"source"`
 	} `json:"imdswatch"`
 }
 
+// cell is a text field as the table shows it. Any field can hold several
+// values, whatever is usual for it; they stand side by side.
+type cell string
+
+func (c *cell) UnmarshalJSON(encoded []byte) error {
+	var one string
+	if err := json.Unmarshal(encoded, &one); err == nil {
+		*c = cell(printable(one))
+		return nil
+	}
+	var several []string
+	if err := json.Unmarshal(encoded, &several); err != nil {
+		return err
+	}
+	*c = cell(printable(strings.Join(several, " ")))
+	return nil
+}
+
+// or is c, or other where c is empty.
+func (c cell) or(other cell) cell {
+	if c == "" {
+		return other
+	}
+	return c
+}
+
 // alert writes one alert, given as JSON.
-func (p *printer) alert(encoded []byte) error { return p.write(encoded, "WHAT HAPPENED") }
+func (p *printer) alert(encoded []byte) error {
+	return p.write(encoded, "WHAT HAPPENED", func(r *row) cell { return r.Message })
+}
 
 // event writes one event, given as JSON.
-func (p *printer) event(encoded []byte) error { return p.write(encoded, "COMMAND LINE") }
+func (p *printer) event(encoded []byte) error {
+	return p.write(encoded, "COMMAND LINE", func(r *row) cell { return r.Process.CommandLine.or(r.Process.Args).or(r.Process.Name) })
+}
 
-const tableFormat = "%-24s  %-12s  %-20s  %s\n"
-
-func (p *printer) write(encoded []byte, last string) error {
+func (p *printer) write(encoded []byte, lastHeader string, last func(*row) cell) error {
 	if p.how == "json" {
 		p.w.Write(encoded)
 		return p.w.WriteByte('\n')
@@ -57,31 +87,36 @@ func (p *printer) write(encoded []byte, last string) error {
 		return err
 	}
 	if p.rows == 0 {
-		fmt.Fprintf(p.w, tableFormat, "TIME", "SOURCE", "HOST", last)
+		p.line("TIME", "SOURCE", "HOST", cell(lastHeader))
 	}
 	p.rows++
-	host := r.Host.Name
-	if host == "" {
-		host = r.Host.ID
-	}
-	text := r.Message
-	if last == "COMMAND LINE" {
-		text = printable(strings.Join(r.Process.Args, " "))
-		if line, ok := r.Process.CommandLine.(string); ok {
-			text = printable(line)
-		}
-	}
-	_, err := fmt.Fprintf(p.w, tableFormat, r.Timestamp, r.IMDSWatch.Source, printable(host), text)
-	if err == nil {
-		err = p.w.Flush() // somebody is watching
-	}
-	return err
+	p.line(r.Timestamp, r.IMDSWatch.Source, r.Host.Name.or(r.Host.ID), last(&r))
+	return p.w.Flush() // somebody is watching
 }
 
-// printable keeps what a record says from steering the terminal.
+// line writes cells below each other; a long one pushes the rest of its line
+// to the right rather than be cut.
+func (p *printer) line(at, source, host, last cell) {
+	for _, c := range []struct {
+		cell  cell
+		width int // in columns of a terminal
+	}{{at, len("2006-01-02T15:04:05.000000Z")}, {source, 12}, {host, 20}} {
+		fmt.Fprint(p.w, text.Pad(string(c.cell), c.width, ' '), "  ")
+	}
+	fmt.Fprintln(p.w, last)
+}
+
+// maxCell bounds a cell, in code points: arguments can have megabytes.
+const maxCell = 2000
+
+// printable keeps what a record says from steering the terminal, also by
+// characters without a shape, which turn the direction of writing or hide.
 func printable(s string) string {
+	if utf8.RuneCountInString(s) > maxCell {
+		s = string([]rune(s)[:maxCell]) + "…"
+	}
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if !unicode.IsPrint(r) {
 			return '·'
 		}
 		return r

@@ -38,17 +38,22 @@ func ruleCommand() *cobra.Command {
 			return fmt.Errorf("a verb is missing, see imdswatch rule --help")
 		},
 	}
-	c.AddCommand(&cobra.Command{Use: "check PATH...", Long: ruleCheckUsage, Args: cobra.MinimumNArgs(1), RunE: checkRules})
+	c.AddCommand(&cobra.Command{Use: "check PATH...", Long: ruleCheckUsage, Args: cobra.ArbitraryArgs, RunE: checkRules})
 	return c
 }
 
 func checkRules(c *cobra.Command, paths []string) error {
+	if len(paths) == 0 {
+		return wrongUsage(c, "want at least one rule file or folder")
+	}
 	l, err := loadRules(paths)
 	if err != nil {
 		return err
 	}
 	for _, f := range l.faults {
-		fmt.Fprintln(c.OutOrStdout(), f.Error())
+		if _, err := fmt.Fprintln(c.OutOrStdout(), f.Error()); err != nil {
+			return written(err)
+		}
 	}
 	for _, n := range l.notForUs {
 		fmt.Fprintln(c.ErrOrStderr(), n.Error())

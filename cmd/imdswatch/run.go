@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
+	"github.com/imdswatch/imdswatch/detector"
 	"github.com/imdswatch/imdswatch/pipeline"
 )
 
@@ -39,17 +40,20 @@ Topics are never created: IMDSWATCH_ALERTS_TOPIC and IMDSWATCH_DEADLETTER_TOPIC 
 `
 
 func runCommand() *cobra.Command {
-	return &cobra.Command{Use: "run", Long: runUsage + variableTable() + runExample, Args: cobra.NoArgs, RunE: run}
+	return &cobra.Command{Use: "run", Long: runUsage + variableTable() + runExample, Args: atMost(0), RunE: run}
 }
 
 func run(c *cobra.Command, _ []string) error {
 	cfg, err := readConfig(c.ErrOrStderr())
-	if err != nil {
+	if cfg == nil {
 		return err
 	}
-	set, err := ruleSet(cfg.rules, func(line string) { cfg.log.Warn(line) })
-	if err != nil {
-		return err
+	set, rulesErr := ruleSet(cfg.rules, func(line string) { cfg.log.Warn(line) })
+	if _, placed := errors.AsType[detector.Faults](rulesErr); rulesErr != nil && !placed {
+		rulesErr = fmt.Errorf(prefix+"_RULES: %w", rulesErr)
+	}
+	if err := errors.Join(err, rulesErr); err != nil {
+		return err // all faults at once
 	}
 	reg := newRegistry()
 	p, err := pipeline.New(cfg.pipeline, set, reg)
@@ -58,7 +62,7 @@ func run(c *cobra.Command, _ []string) error {
 	}
 	listener, err := net.Listen("tcp", cfg.listen)
 	if err != nil {
-		return err
+		return fmt.Errorf(prefix+"_LISTEN: %w", err)
 	}
 	ctx, stop := untilSignal(context.Background(), cfg.log)
 	defer stop()

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/goccy/go-json"
@@ -125,8 +127,9 @@ func (s *scan) run(files []string, stdin io.Reader) error {
 	if err := s.out.flush(); err != nil {
 		return &exit{exitFaulty, err}
 	}
-	for kind, n := range s.complaints.Rest() {
-		fmt.Fprintf(s.stderr, "%d more: %s\n", n, kind)
+	rest := s.complaints.Rest()
+	for _, kind := range slices.Sorted(maps.Keys(rest)) {
+		fmt.Fprintf(s.stderr, "%d more records not shown: %s\n", rest[kind], kind)
 	}
 	s.sumUp()
 	if broken || s.sum.Errors > 0 {
@@ -154,16 +157,24 @@ func (s *scan) file(name string, stdin io.Reader) error {
 	topic := filepath.Base(name)
 	judge := pipeline.NewJudge(s.source, topic, 0)
 	if s.whole {
-		value, err := io.ReadAll(io.LimitReader(in, normalize.MaxRecord+1))
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		value, broken := io.ReadAll(io.LimitReader(in, normalize.MaxRecord+1))
+		if err := s.record(judge, name, topic, &normalize.Record{Value: value}); err != nil {
+			return err
 		}
-		return s.record(judge, name, topic, &normalize.Record{Value: value})
+		if broken != nil {
+			return fmt.Errorf("%s: %w", name, broken)
+		}
+		return nil
 	}
 	lines := newLines(in)
 	for offset := int64(0); ; offset++ {
+		if lines.waits() { // on somebody's tail -f: show what there is
+			if err := s.out.flush(); err != nil {
+				return err
+			}
+		}
 		value, err := lines.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/goccy/go-json"
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/imdswatch/imdswatch/normalize"
@@ -24,7 +25,7 @@ Example:
 func sourcesCommand() *cobra.Command {
 	var out string
 	c := &cobra.Command{
-		Use: "sources [NAME]", Long: sourcesUsage, Args: cobra.MaximumNArgs(1),
+		Use: "sources [NAME]", Long: sourcesUsage, Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			how, err := output(out, c.OutOrStdout())
 			if err != nil {
@@ -38,7 +39,7 @@ func sourcesCommand() *cobra.Command {
 				}
 				sources = []*normalize.Source{s}
 			}
-			return printSources(c, sources, how)
+			return written(printSources(c, sources, how))
 		},
 	}
 	c.Flags().StringVar(&out, "output", "", "")
@@ -49,7 +50,7 @@ func printSources(c *cobra.Command, sources []*normalize.Source, how string) err
 	if how == "table" {
 		t := table.NewWriter()
 		t.AppendHeader(table.Row{"source", "shapes", "key", "needs"})
-		t.SetColumnConfigs([]table.ColumnConfig{{Number: 4, WidthMax: 60}})
+		t.SetColumnConfigs([]table.ColumnConfig{{Number: 4, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft}})
 		t.SetStyle(table.StyleLight)
 		t.Style().Options.SeparateRows = true
 		for _, s := range sources {

@@ -36,17 +36,17 @@ func commit() string {
 func versionCommand() *cobra.Command {
 	var out string
 	c := &cobra.Command{
-		Use: "version", Long: versionUsage, Args: cobra.NoArgs,
+		Use: "version", Long: versionUsage, Args: atMost(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			how, err := output(out, c.OutOrStdout())
 			if err != nil {
 				return err
 			}
 			if how == "table" {
-				fmt.Fprintf(c.OutOrStdout(), "imdswatch %s %s %s\n", version, commit(), runtime.Version())
-				return nil
+				_, err := fmt.Fprintf(c.OutOrStdout(), "imdswatch %s %s %s\n", version, commit(), runtime.Version())
+				return written(err)
 			}
-			return json.NewEncoder(c.OutOrStdout()).Encode(build())
+			return written(json.NewEncoder(c.OutOrStdout()).Encode(build()))
 		},
 	}
 	c.Flags().StringVar(&out, "output", "", "")
