@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,10 @@ type partition struct {
 	next  int64 // the offset behind the last record that is done; -1 before the first
 	epoch int32 // the leader epoch of that record
 	dirty bool  // next is not committed yet
+
+	held     bool                       // what its records led to is not acknowledged in full
+	sent     map[string]int64           // of that, what is acknowledged: ids, and the offsets they came of
+	tooLarge *kgo.ErrDecompressTooLarge // the batch at which the client stopped
 
 	// What the batch in work holds of the partition.
 	records  []*kgo.Record
@@ -108,7 +113,8 @@ func (p *Pipeline) settle(batch []*partition) {
 		}
 		p.metrics.publish(pt.judge.source.Name, &pt.tally)
 		pt.next, pt.epoch, pt.dirty = last.Offset+1, last.LeaderEpoch, true
-		p.metrics.lag(pt, last.Timestamp, now)
+		maps.DeleteFunc(pt.sent, func(_ string, offset int64) bool { return offset < pt.next })
+		p.metrics.lag(pt, pt.next, last.Timestamp, now)
 		pt.clear()
 	}
 }
@@ -123,12 +129,18 @@ func (pt *partition) clear() {
 
 // setBack makes the records of a batch that was not acknowledged come again.
 func (p *Pipeline) setBack(batch []*partition) {
+	if len(batch) == 0 {
+		return
+	}
+	now := time.Now()
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for _, pt := range batch {
 		if offsets[pt.topic] == nil {
 			offsets[pt.topic] = map[int32]kgo.EpochOffset{}
 		}
-		offsets[pt.topic][pt.partition] = kgo.EpochOffset{Epoch: -1, Offset: pt.records[0].Offset}
+		first := pt.records[0]
+		offsets[pt.topic][pt.partition] = kgo.EpochOffset{Epoch: -1, Offset: first.Offset}
+		p.metrics.lag(pt, first.Offset, first.Timestamp, now)
 		pt.clear()
 	}
 	p.client.SetOffsets(offsets)
@@ -171,12 +183,14 @@ func (p *Pipeline) complain(pt *partition, l letter) {
 	}
 }
 
-func (m *metrics) lag(pt *partition, last, now time.Time) {
+// lag says how far position, the offset to do next, is behind the end, and how
+// old the record at or before it is.
+func (m *metrics) lag(pt *partition, position int64, record, now time.Time) {
 	number := strconv.Itoa(int(pt.partition))
-	behind := max(0, pt.end-pt.next)
+	behind := max(0, pt.end-position)
 	age := 0.0
 	if behind > 0 {
-		age = max(0, now.Sub(last).Seconds())
+		age = max(0, now.Sub(record).Seconds())
 	}
 	m.lagRecords.WithLabelValues(pt.topic, number).Set(float64(behind))
 	m.lagSeconds.WithLabelValues(pt.topic, number).Set(age)

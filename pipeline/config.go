@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"math"
@@ -94,10 +95,10 @@ func (c *Config) consumed() (topics []string, regex bool) {
 // ParseTopic reads "topic:source" or "/pattern/:source".
 func ParseTopic(s string) (Topic, error) {
 	colon := strings.LastIndexByte(s, ':')
-	if colon <= 0 {
+	t := Topic{Name: strings.TrimSpace(s[:max(0, colon)])}
+	if t.Name == "" {
 		return Topic{}, fmt.Errorf("topic %q: want topic:source", s)
 	}
-	t := Topic{Name: strings.TrimSpace(s[:colon])}
 	name := strings.TrimSpace(s[colon+1:])
 	if t.Source = normalize.Lookup(name); t.Source == nil {
 		var names []string
@@ -152,9 +153,10 @@ func (c *Config) base() []kgo.Opt {
 	}
 }
 
-// softwareVersion is the version in the letters KIP-511 allows.
+// softwareVersion is the version in the letters KIP-511 allows. Brokers answer no
+// client that sends none.
 func softwareVersion(v string) string {
-	return strings.Trim(regexp.MustCompile(`[^a-zA-Z0-9.-]`).ReplaceAllString(v, "-"), ".-")
+	return cmp.Or(strings.Trim(regexp.MustCompile(`[^a-zA-Z0-9.-]`).ReplaceAllString(v, "-"), ".-"), "unknown")
 }
 
 // client are the options of the client that consumes and produces.
@@ -173,6 +175,9 @@ func (p *Pipeline) clientOptions() []kgo.Opt {
 		// A deleted topic is silent otherwise.
 		kgo.KeepRetryableFetchErrors(),
 		kgo.FetchMaxBytes(c.fetchMaxBytes()),
+		// A partition that is assigned anew waits until the fetch in flight
+		// returns: on quiet topics five seconds by default.
+		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.MaxDecompressBatchBytes(maxBatchBytes),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),

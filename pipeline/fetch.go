@@ -11,7 +11,7 @@ import (
 // heed acts on the errors of a poll and reports whether there were any. Kafka's
 // client repeats some of them every millisecond until the trouble ends, so a
 // poll of errors alone is followed by a pause.
-func (p *Pipeline) heed(ctx context.Context, fetches kgo.Fetches) (troubled bool) {
+func (p *Pipeline) heed(fetches kgo.Fetches) (troubled bool) {
 	fetches.EachError(func(topic string, n int32, err error) {
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrClientClosed) {
 			return // the poll's own end
@@ -21,7 +21,9 @@ func (p *Pipeline) heed(ctx context.Context, fetches kgo.Fetches) (troubled bool
 		loss, isLoss := errors.AsType[*kgo.ErrDataLoss](err)
 		switch {
 		case isTooLarge:
-			p.skipBatch(ctx, tooLarge)
+			if pt := p.partitions[topicPartition{topic, n}]; pt != nil {
+				pt.tooLarge = tooLarge
+			}
 		case isLoss:
 			if lost := loss.ResetTo - loss.ConsumedTo; lost > 0 {
 				p.metrics.dataLoss.Add(float64(lost))
@@ -59,37 +61,67 @@ func (p *Pipeline) renew(topic string) {
 			if pt.next >= 0 {
 				lost += max(0, pt.end-pt.next)
 			}
-			p.dropPartition(tp)
 		}
 	}
 	p.metrics.dataLoss.Add(float64(lost))
-	p.metrics.partitions.Set(float64(len(p.partitions)))
+	p.mu.Lock()
+	p.renewed[topic] = true
+	p.mu.Unlock()
 	p.log.Error("topic was deleted and created anew; reading it from its start", "topic", topic, "lost", lost)
+	p.reassign(topic)
+}
+
+// reassign makes the client forget a topic and join the group anew for it. It
+// comes back with what the group has committed.
+func (p *Pipeline) reassign(topic string) {
+	for tp := range p.partitions {
+		if tp.topic == topic {
+			p.dropPartition(tp)
+		}
+	}
+	p.metrics.partitions.Set(float64(len(p.partitions)))
 	p.client.PurgeTopicsFromConsuming(topic)
 	if _, regex := p.cfg.consumed(); !regex {
 		p.client.AddConsumeTopics(topic)
 	}
 }
 
-// skipBatch leaves out a batch that would unfold beyond maxBatchBytes: a dead
-// letter without value stands for it.
-func (p *Pipeline) skipBatch(ctx context.Context, e *kgo.ErrDecompressTooLarge) {
-	pt := p.partitions[topicPartition{e.Topic, e.Partition}]
-	if pt == nil {
-		return
+// skipBatches leaves out the batches that would unfold beyond maxBatchBytes: a
+// dead letter without value stands for each. The client stops at such a batch
+// until it is told where to go on, so one whose dead letter is refused waits. It
+// reports whether none does.
+func (p *Pipeline) skipBatches(ctx context.Context) bool {
+	all := true
+	for _, pt := range p.partitions {
+		if pt.tooLarge != nil {
+			all = p.skipBatch(ctx, pt) && all
+		}
 	}
-	r := &kgo.Record{Topic: e.Topic, Partition: e.Partition, Offset: e.Offset}
-	l := letter{r, &Fault{Stage: StageFetch, Reason: Decompress,
-		Message: "the compressed batch that begins here unfolds to more than imdswatch takes"}}
+	return all
+}
+
+func (p *Pipeline) skipBatch(ctx context.Context, pt *partition) bool {
+	e := pt.tooLarge
+	l := letter{
+		&kgo.Record{Topic: e.Topic, Partition: e.Partition, Offset: e.Offset},
+		&Fault{Stage: StageFetch, Reason: Decompress, Message: "the compressed batch that begins here unfolds to more than imdswatch takes"},
+	}
 	d := deadLetter(p.cfg.DeadletterTopic, p.cfg.Version, pt.judge.source.Name, l.record, l.fault)
 	d.Headers = append(d.Headers, kgo.RecordHeader{Key: deadLetterPrefix + "truncated", Value: []byte("true")})
-	to := kgo.EpochOffset{Epoch: e.Epoch, Offset: e.NextOffset}
-	if err := p.send(ctx, []*kgo.Record{d}); err != nil {
-		to = kgo.EpochOffset{Epoch: -1, Offset: e.Offset} // so that the batch is met again
-	} else {
-		p.complain(pt, l)
-		p.metrics.records.WithLabelValues(pt.judge.source.Name, Unreadable.String()).Inc()
-		pt.next, pt.epoch, pt.dirty = e.NextOffset, e.Epoch, true
+	p.send(ctx, []outgoing{{record: d, from: pt}})
+	if pt.held {
+		return false
 	}
-	p.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{e.Topic: {e.Partition: to}})
+	p.complain(pt, l)
+	p.metrics.records.WithLabelValues(pt.judge.source.Name, Unreadable.String()).Inc()
+	known := pt.next >= 0 || p.started(pt.topicPartition)
+	pt.next, pt.epoch, pt.dirty, pt.tooLarge = e.NextOffset, e.Epoch, true, nil
+	if known {
+		p.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{e.Topic: {e.Partition: {Epoch: e.Epoch, Offset: e.NextOffset}}})
+		return true
+	}
+	// The client sets no offset of a partition that never had one.
+	p.commit(ctx)
+	p.reassign(e.Topic)
+	return true
 }

@@ -32,7 +32,9 @@ func (p *Pipeline) assigned(_ context.Context, _ *kgo.Client, added map[string][
 }
 
 // positioned notes where the group left each partition, so that a gap between
-// that and the first record can be told from an ordinary start.
+// that and the first record can be told from an ordinary start. A topic that was
+// created anew while it was consumed is read from its start, whatever is
+// configured for a new group.
 func (p *Pipeline) positioned(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -40,10 +42,21 @@ func (p *Pipeline) positioned(_ context.Context, offsets map[string]map[int32]kg
 		for n, o := range numbers {
 			if at := o.EpochOffset().Offset; at >= 0 {
 				p.starts[topicPartition{topic, n}] = at
+			} else if p.renewed[topic] {
+				numbers[n] = kgo.NewOffset().AtStart()
 			}
 		}
 	}
 	return offsets, nil
+}
+
+// started reports whether the group had an offset of the partition, whose first
+// records are still to come.
+func (p *Pipeline) started(tp topicPartition) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.starts[tp]
+	return ok
 }
 
 // revoked commits and gives partitions back. No batch is in work meanwhile.
@@ -73,6 +86,7 @@ func (p *Pipeline) drop(taken map[string][]int32) {
 			p.dropPartition(topicPartition{topic, n})
 		}
 	}
+	p.note()
 	p.metrics.partitions.Set(float64(len(p.partitions)))
 }
 
@@ -82,13 +96,6 @@ func (p *Pipeline) dropPartition(tp topicPartition) {
 	p.mu.Lock()
 	delete(p.starts, tp)
 	p.mu.Unlock()
-}
-
-// commitDue commits once an interval.
-func (p *Pipeline) commitDue(ctx context.Context) {
-	if time.Since(p.committed) >= p.cfg.CommitInterval {
-		p.commit(ctx)
-	}
 }
 
 // commitTimeout bounds a commit: it is tried again at the next interval.

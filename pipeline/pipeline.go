@@ -37,11 +37,12 @@ type Pipeline struct {
 	complaints Complaints
 	recent     recent
 
-	mu     sync.Mutex
-	starts map[topicPartition]int64 // positions the group gave; written while polls are in work
+	mu      sync.Mutex               // guards what is written while polls are in work
+	starts  map[topicPartition]int64 // positions the group gave
+	renewed map[string]bool          // topics that were created anew
 
 	assignedOnce atomic.Bool
-	refused      atomic.Bool  // a broker refused the last produce
+	refused      atomic.Bool  // a broker refused what a partition's records led to; see note
 	judging      atomic.Int64 // when the batch in work was begun, Unix nanoseconds; 0 if none is
 }
 
@@ -66,6 +67,7 @@ func New(cfg Config, set *detector.Set, reg prometheus.Registerer, opts ...kgo.O
 		metrics:    newMetrics(reg, cfg.Version, cfg.Commit),
 		partitions: map[topicPartition]*partition{},
 		starts:     map[topicPartition]int64{},
+		renewed:    map[string]bool{},
 	}
 	p.opts = append(p.opts, kgo.WithHooks(kprom.NewMetrics("imdswatch", kprom.Subsystem("kafka"), kprom.Registerer(reg))))
 	p.Load(set)
@@ -92,7 +94,9 @@ func (p *Pipeline) Load(set *detector.Set) {
 // that is not acknowledged, because a broker refuses or the process dies, is
 // read again; its alerts have the same ids then.
 func (p *Pipeline) Run(ctx context.Context) error {
-	if err := p.checkTopics(ctx); err != nil {
+	if err := p.checkTopics(ctx); ctx.Err() != nil {
+		return nil // told to stop before anything began
+	} else if err != nil {
 		return err
 	}
 	client, err := kgo.NewClient(p.clientOptions()...)
@@ -104,21 +108,39 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	defer cancel()
 
 	pause := backOff{}
-	for ctx.Err() == nil {
+	for ended := false; !ended; {
 		fetches := p.poll(ctx)
-		troubled := p.heed(work, fetches)
-		batch := p.judge(fetches)
-		if err := p.deliver(work, batch); err != nil {
-			p.setBack(batch)
-			troubled = true
-		} else {
-			p.settle(batch)
+		if len(fetches) == 0 {
+			continue // the group took back what was ready, and a rebalance may be going on
 		}
-		p.commitDue(work)
+		ended = ctx.Err() != nil
+		failed := p.round(work, fetches)
+		if ended || time.Since(p.committed) >= p.cfg.CommitInterval {
+			p.commit(work)
+		}
 		p.client.AllowRebalance()
-		pause.after(ctx, troubled && len(batch) == 0 || p.refused.Load())
+		if failed || !p.refused.Load() { // what is still held back keeps its pause
+			pause.after(ctx, failed)
+		}
 	}
 	return p.stop(work)
+}
+
+// round does all that a poll's return asks for, and reports whether it came to
+// nothing or a part of it has to be done again.
+func (p *Pipeline) round(work context.Context, fetches kgo.Fetches) (failed bool) {
+	began := time.Now()
+	troubled := p.heed(fetches)
+	batch := p.judge(fetches)
+	done, back := p.deliver(work, batch)
+	p.settle(done)
+	p.setBack(back)
+	skipped := p.skipBatches(work)
+	p.note()
+	if len(batch) > 0 {
+		p.metrics.batch.Observe(time.Since(began).Seconds())
+	}
+	return len(back) > 0 || !skipped || troubled && len(batch) == 0
 }
 
 // drain is a context that outlives ctx by the drain timeout.
@@ -139,9 +161,9 @@ func (p *Pipeline) poll(ctx context.Context) kgo.Fetches {
 	return p.client.PollRecords(ctx, pollRecords)
 }
 
-// stop commits and leaves the group.
+// stop leaves the group; what is done was committed. It fails if the drain
+// timeout is over.
 func (p *Pipeline) stop(work context.Context) error {
-	p.commit(work)
 	for kind, n := range p.complaints.Rest() {
 		p.log.Warn("more of these were not shown", "kind", kind, "count", n)
 	}
@@ -152,10 +174,9 @@ func (p *Pipeline) stop(work context.Context) error {
 	}()
 	select {
 	case <-closed:
-		return nil
 	case <-work.Done():
-		return context.Cause(work)
 	}
+	return context.Cause(work)
 }
 
 // Ready is nil once rules are loaded, partitions were assigned once, if only

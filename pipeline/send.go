@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -11,23 +12,47 @@ import (
 	"github.com/imdswatch/imdswatch/detector"
 )
 
+// outgoing is a record on its way to an output topic.
+type outgoing struct {
+	record *kgo.Record
+	from   *partition
+	id     string // tells it from all others of the partition
+	offset int64  // of the record that led to it
+}
+
 // deliver sends the alerts and dead letters of a batch and waits until the
 // brokers have acknowledged them all. Trouble that may pass, such as a leader
-// that moves, is waited for without bound; an error means that a broker refused
-// something, or that ctx ended.
-func (p *Pipeline) deliver(ctx context.Context, batch []*partition) error {
-	var records []*kgo.Record
+// that moves, is waited for without bound. The partitions to set back are those
+// of which a broker refused something, or of which ctx ended the wait; what was
+// acknowledged of them is not sent again.
+func (p *Pipeline) deliver(ctx context.Context, batch []*partition) (done, back []*partition) {
+	var out []outgoing
 	for _, pt := range batch {
+		pt.held = false
 		for _, a := range pt.alerts {
-			records = append(records, p.alertRecord(pt, a))
+			if _, sent := pt.sent[a.ID()]; !sent {
+				out = append(out, outgoing{p.alertRecord(pt, a), pt, a.ID(), a.Origin.Offset})
+			}
 		}
 		for _, l := range pt.letters {
+			id := "letter " + strconv.FormatInt(l.record.Offset, 10)
+			if _, sent := pt.sent[id]; sent {
+				continue
+			}
 			d := deadLetter(p.cfg.DeadletterTopic, p.cfg.Version, pt.judge.source.Name, l.record, l.fault)
 			truncateDeadLetter(d, int(p.limits.of(d.Topic)))
-			records = append(records, d)
+			out = append(out, outgoing{d, pt, id, l.record.Offset})
 		}
 	}
-	return p.send(ctx, records)
+	p.send(ctx, out)
+	for _, pt := range batch {
+		if pt.held {
+			back = append(back, pt)
+		} else {
+			done = append(done, pt)
+		}
+	}
+	return done, back
 }
 
 // alertRecord is the record of an alert. A batch is refused whole for one
@@ -45,39 +70,70 @@ func (p *Pipeline) alertRecord(pt *partition, a *detector.Alert) *kgo.Record {
 	return r
 }
 
-// send produces records and waits for all of them; it returns the first error.
-// A produced record whose outcome is unknown does not listen to its context, so
-// the wait does.
-func (p *Pipeline) send(ctx context.Context, records []*kgo.Record) error {
-	if len(records) == 0 {
-		return nil
+// send produces records, waits for all of them and holds the partitions of
+// those that were not acknowledged. A produced record whose outcome is unknown
+// does not listen to its context, so the wait does.
+func (p *Pipeline) send(ctx context.Context, out []outgoing) {
+	type ack struct {
+		outgoing
+		err error
 	}
-	acks := make(chan error, len(records))
-	for _, r := range records {
-		p.client.Produce(ctx, r, func(r *kgo.Record, err error) {
-			if err != nil {
-				err = &refusal{r.Topic, err}
-			}
-			acks <- err
-		})
+	acks := make(chan ack, len(out))
+	for _, o := range out {
+		o.from.held = false
+		p.client.Produce(ctx, o.record, func(_ *kgo.Record, err error) { acks <- ack{o, err} })
 	}
 	var first error
-	for range records {
+	acked := make([]outgoing, 0, len(out))
+	for range out {
 		select {
-		case err := <-acks:
-			if err != nil && first == nil {
-				first = err
+		case a := <-acks:
+			if a.err == nil {
+				acked = append(acked, a.outgoing)
+				continue
 			}
-			p.countRefusal(err)
+			a.from.held = true
+			r := &refusal{a.record.Topic, a.err}
+			if ctx.Err() == nil {
+				p.countRefusal(r)
+			}
+			if first == nil {
+				first = r
+			}
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			for _, o := range out {
+				o.from.held = true
+			}
+			return
 		}
 	}
-	p.refused.Store(first != nil)
-	if first != nil {
+	for _, o := range acked {
+		if o.from.held {
+			o.from.remember(o)
+		}
+	}
+	if first != nil && ctx.Err() == nil {
 		p.repair(ctx, first)
 	}
-	return first
+}
+
+// remember notes that a record was acknowledged while others were not.
+func (pt *partition) remember(o outgoing) {
+	if pt.sent == nil {
+		pt.sent = map[string]int64{}
+	}
+	pt.sent[o.id] = o.offset
+}
+
+// note makes the state of the partitions that of the member.
+func (p *Pipeline) note() {
+	for _, pt := range p.partitions {
+		if pt.held {
+			p.refused.Store(true)
+			return
+		}
+	}
+	p.refused.Store(false)
 }
 
 // refusal is a record that a broker refused.
@@ -89,13 +145,9 @@ type refusal struct {
 func (r *refusal) Error() string { return fmt.Sprintf("topic %s: %v", r.topic, r.err) }
 func (r *refusal) Unwrap() error { return r.err }
 
-func (p *Pipeline) countRefusal(err error) {
-	r, ok := err.(*refusal)
-	if !ok {
-		return
-	}
+func (p *Pipeline) countRefusal(r *refusal) {
 	code := "CLIENT"
-	if ke, ok := errors.AsType[*kerr.Error](err); ok {
+	if ke, ok := errors.AsType[*kerr.Error](r.err); ok {
 		code = ke.Message
 	}
 	p.metrics.produceErrors.WithLabelValues(r.topic, code).Inc()

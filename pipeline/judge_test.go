@@ -1,0 +1,107 @@
+package pipeline
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/imdswatch/imdswatch/normalize"
+	"github.com/imdswatch/imdswatch/schemas/ecs"
+)
+
+// scripted is a normalizer that reads "+" as an attack, "-" as another process
+// start and "!" as an element that it cannot read.
+type scripted struct{ attack, other ecs.Event }
+
+func (n *scripted) Normalize(dst []ecs.Event, r *normalize.Record) ([]ecs.Event, error) {
+	var err error
+	for i, c := range string(r.Value) {
+		e := n.other
+		switch c {
+		case '!':
+			err = &normalize.Error{Reason: normalize.Shape, Message: "an element is no object"}
+			continue
+		case '?':
+			err = errors.New("something else")
+			continue
+		case '+':
+			e = n.attack
+		}
+		e.Offset, e.Index = r.Offset, i
+		dst = append(dst, e)
+	}
+	return dst, err
+}
+
+func newScripted(t *testing.T) *normalize.Source {
+	one := func(value []byte) ecs.Event {
+		events, err := defend.New().Normalize(nil, &normalize.Record{Value: value})
+		if err != nil || len(events) != 1 {
+			t.Fatalf("%d events: %v", len(events), err)
+		}
+		return *events[0].Clone()
+	}
+	n := &scripted{attack: one(attack(t, defend)), other: one(nearMiss(t, defend))}
+	return &normalize.Source{Name: "scripted", New: func() normalize.Normalizer { return n }}
+}
+
+func TestVerdicts(t *testing.T) {
+	set := builtinSet(t)
+	for _, tt := range []struct {
+		value          string
+		outcome        Outcome
+		events, alerts int
+		fault          normalize.Reason
+	}{
+		{"", Skipped, 0, 0, ""},
+		{" \r\n", Skipped, 0, 0, ""},
+		{"-", NoMatch, 1, 0, ""},
+		{"--", NoMatch, 2, 0, ""},
+		{"-+-+", Alerting, 4, 2, ""},
+		{"!", Unreadable, 0, 0, normalize.Shape},
+		{"-!", Unreadable, 1, 0, normalize.Shape},
+		{"!+", Alerting, 1, 1, normalize.Shape}, // judged, and a dead letter besides
+		{"?", Unreadable, 0, 0, normalize.Shape},
+	} {
+		j := NewJudge(newScripted(t), "in", 4)
+		j.Judge(&normalize.Record{Value: []byte("+++!"), Offset: 1}, set) // leaves nothing behind
+		v := j.Judge(&normalize.Record{Value: []byte(tt.value), Offset: 9}, set)
+		var fault normalize.Reason
+		if v.Fault != nil {
+			fault = v.Fault.Reason
+			if v.Fault.Stage != StageNormalize || v.Fault.Error() == "" {
+				t.Errorf("%q: fault %+v", tt.value, v.Fault)
+			}
+		}
+		if v.Outcome != tt.outcome || v.Events != tt.events || len(v.Alerts) != tt.alerts || fault != tt.fault {
+			t.Errorf("%q: outcome %v, %d events, %d alerts, fault %q; want %v, %d, %d, %q",
+				tt.value, v.Outcome, v.Events, len(v.Alerts), fault, tt.outcome, tt.events, tt.alerts, tt.fault)
+		}
+		if len(j.Events()) != tt.events {
+			t.Errorf("%q: %d events are shown, want %d", tt.value, len(j.Events()), tt.events)
+		}
+		for _, a := range v.Alerts {
+			if o := a.Origin; o.Topic != "in" || o.Partition != 4 || o.Offset != 9 || o.Source != "scripted" || tt.value[o.Index] != '+' {
+				t.Errorf("%q: alert of %+v", tt.value, o)
+			}
+		}
+	}
+}
+
+// What a record had raised before a panic stands.
+func TestPanicKeepsTheAlertsBeforeIt(t *testing.T) {
+	whole := newScripted(t)
+	broken := &normalize.Source{Name: "broken", New: func() normalize.Normalizer { return brokenTail{whole.New()} }}
+	j := NewJudge(broken, "in", 0)
+	v := j.Judge(&normalize.Record{Value: []byte("+")}, builtinSet(t))
+	if v.Outcome != Alerting || len(v.Alerts) != 1 || v.Fault == nil || v.Fault.Reason != Panic || v.Fault.Stage != StageDetect {
+		t.Errorf("verdict %+v", v)
+	}
+}
+
+// brokenTail appends an event that makes the detector panic.
+type brokenTail struct{ normalize.Normalizer }
+
+func (n brokenTail) Normalize(dst []ecs.Event, r *normalize.Record) ([]ecs.Event, error) {
+	dst, err := n.Normalizer.Normalize(dst, r)
+	return append(dst, ecs.Event{}), err
+}
