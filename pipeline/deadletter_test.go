@@ -195,14 +195,23 @@ func (s *scene) setLimit(t *testing.T, topic string, bytes int) {
 }
 
 // brittle is a normalizer that panics on a record that begins with its name,
-// and makes the detector panic on one that begins with "detector".
-type brittle struct{ defend normalize.Normalizer }
+// and makes the detector panic on one that begins with "detector". A panic of its
+// own breaks it for good.
+type brittle struct {
+	defend normalize.Normalizer
+	broken bool
+}
 
 func (n *brittle) Normalize(dst []ecs.Event, r *normalize.Record) ([]ecs.Event, error) {
+	if n.broken {
+		panic("still broken")
+	}
 	switch {
 	case bytes.HasPrefix(r.Value, []byte("normalizer")):
+		n.broken = true
 		panic("cannot read " + string(r.Value))
 	case bytes.HasPrefix(r.Value, []byte("runtime")):
+		n.broken = true
 		_ = r.Value[len(r.Value)+int(r.Offset)]
 	case bytes.HasPrefix(r.Value, []byte("detector")):
 		return append(dst, ecs.Event{}), nil // of no schema
@@ -213,7 +222,7 @@ func (n *brittle) Normalize(dst []ecs.Event, r *normalize.Record) ([]ecs.Event, 
 func TestPanicCostsOneRecord(t *testing.T) {
 	t.Parallel()
 	c := fakeCluster(t)
-	s := c.newScene(t, 1, &normalize.Source{Name: "brittle", New: func() normalize.Normalizer { return &brittle{defend.New()} }})
+	s := c.newScene(t, 1, &normalize.Source{Name: "brittle", New: func() normalize.Normalizer { return &brittle{defend: defend.New()} }})
 	whole := attack(t, defend)
 	records := s.produce(t, s.input(), whole, []byte("normalizer sees a s3cret"), whole, []byte("detector sees a s3cret"), []byte("runtime sees a s3cret"), whole)
 	m := s.start(t)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -128,7 +129,7 @@ func (j *Judge) Judge(r *normalize.Record, set *detector.Set) (v Verdict) {
 
 func asFault(err error) *Fault {
 	f := &Fault{Stage: StageNormalize, Reason: normalize.Shape, Message: err.Error()}
-	if e, ok := err.(*normalize.Error); ok {
+	if e, ok := errors.AsType[*normalize.Error](err); ok {
 		f.Reason = e.Reason
 	}
 	return f

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -254,6 +255,26 @@ func TestRefusedDeadLettersDoNotRepeatAlerts(t *testing.T) {
 	f.Remove()
 	s.settled(t)
 	s.wantAlerts(t, false, records...)
+}
+
+// What was acknowledged of a batch that was set back is remembered until the
+// batch is done, and no longer.
+func TestSettleForgetsWhatWasSent(t *testing.T) {
+	p, err := New(Config{Brokers: []string{"127.0.0.1:1"}, Group: "g", AlertsTopic: "a", DeadletterTopic: "d",
+		Topics: []Topic{{Name: "in", Source: defend}}}, builtinSet(t), prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.assigned(t.Context(), nil, map[string][]int32{"in": {0}})
+	pt := p.partitions[topicPartition{"in", 0}]
+	for id, offset := range map[string]int64{"a": 3, "b": 4, "c": 5} {
+		pt.remember(outgoing{id: id, offset: offset})
+	}
+	pt.records = []*kgo.Record{{Offset: 3}, {Offset: 4}}
+	p.settle([]*partition{pt})
+	if want := map[string]int64{"c": 5}; !maps.Equal(pt.sent, want) {
+		t.Errorf("remembered %v, want %v", pt.sent, want)
+	}
 }
 
 // A pause grows from a tenth of a second to some three, and ends with success

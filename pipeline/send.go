@@ -83,7 +83,7 @@ func (p *Pipeline) send(ctx context.Context, out []outgoing) {
 		o.from.held = false
 		p.client.Produce(ctx, o.record, func(_ *kgo.Record, err error) { acks <- ack{o, err} })
 	}
-	var first error
+	var first *refusal
 	acked := make([]outgoing, 0, len(out))
 	for range out {
 		select {
@@ -154,16 +154,14 @@ func (p *Pipeline) countRefusal(r *refusal) {
 }
 
 // repair does what can be done about a refusal before the records come again.
-func (p *Pipeline) repair(ctx context.Context, err error) {
+func (p *Pipeline) repair(ctx context.Context, err *refusal) {
 	if p.recent.again(err.Error()) {
 		p.log.Error("a broker refused alerts or dead letters; nothing is committed, they will be sent again", "error", err)
 	}
-	r, ok := err.(*refusal)
 	switch {
-	case !ok:
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
-		p.log.Warn("output topic was created anew", "topic", r.topic)
-		p.client.PurgeTopicsFromProducing(r.topic)
+		p.log.Warn("output topic was created anew", "topic", err.topic)
+		p.client.PurgeTopicsFromProducing(err.topic)
 	case errors.Is(err, kerr.MessageTooLarge):
 		p.limits.read(ctx, p.client, p.cfg.AlertsTopic, p.cfg.DeadletterTopic)
 	}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,31 +41,67 @@ func TestStopDrainsTheBatchInWork(t *testing.T) {
 }
 
 // A stop that cannot finish in time says so, and commits nothing that is not
-// acknowledged.
+// acknowledged. A record whose request was sent does not listen to its context.
 func TestStopGivesUpAtTheDrainTimeout(t *testing.T) {
-	t.Parallel()
-	s := fakeCluster(t).newScene(t, 1, defend)
-	s.cfg.DrainTimeout = 200 * time.Millisecond
-	m := s.start(t)
-	records := s.produce(t, s.input(), mixed(t, defend, 10)...)
-	s.settled(t)
-	f := s.fault(kmsg.Produce, s.cfg.AlertsTopic, kerr.NotEnoughReplicas, -1)
-	records = append(records, s.produce(t, s.input(), mixed(t, defend, 100)...)...)
-	s.waitFault(t, f, 2)
-	began := time.Now()
-	if err := m.stop(t); !errors.Is(err, errDrained) {
-		t.Errorf("Run returns %v, want %v", err, errDrained)
+	for _, tt := range []struct {
+		name   string
+		answer func(kmsg.Request) kmsg.Response // nil for none
+	}{
+		{"Retriable", func(r kmsg.Request) kmsg.Response { return answerProduce(r, kerr.NotEnoughReplicas) }},
+		{"Silent", func(kmsg.Request) kmsg.Response { return nil }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := fakeCluster(t).newScene(t, 1, defend)
+			s.cfg.DrainTimeout = 200 * time.Millisecond
+			m := s.start(t)
+			records := s.produce(t, s.input(), mixed(t, defend, 10)...)
+			s.settled(t)
+			records = append(records, s.produce(t, s.input(), mixed(t, defend, 50)...)...)
+			var met, over atomic.Bool
+			s.fake.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				s.fake.KeepControl()
+				id := s.fake.TopicIDInfo(r.(*kmsg.ProduceRequest).Topics[0].TopicID)
+				if over.Load() || id == nil || id.Topic != s.cfg.AlertsTopic {
+					return nil, nil, false
+				}
+				met.Store(true)
+				return tt.answer(r), nil, true
+			})
+			records = append(records, s.produce(t, s.input(), mixed(t, defend, 100)...)...)
+			eventually(t, "alerts are on their way", met.Load)
+			began := time.Now()
+			if err := m.stop(t); !errors.Is(err, errDrained) {
+				t.Errorf("Run returns %v, want %v", err, errDrained)
+			}
+			if took := time.Since(began); took < s.cfg.DrainTimeout || took > patience/2 {
+				t.Errorf("the stop took %v with a timeout of %v", took, s.cfg.DrainTimeout)
+			}
+			if at := s.committed(t, s.input(), 0); at >= 160 {
+				t.Errorf("committed to %d, past what is not acknowledged", at)
+			}
+			over.Store(true)
+			s.start(t)
+			s.settled(t)
+			s.wantAlerts(t, true, records...)
+		})
 	}
-	if took := time.Since(began); took < s.cfg.DrainTimeout || took > patience/2 {
-		t.Errorf("the stop took %v with a timeout of %v", took, s.cfg.DrainTimeout)
+}
+
+func answerProduce(r kmsg.Request, err *kerr.Error) kmsg.Response {
+	request := r.(*kmsg.ProduceRequest)
+	response := request.ResponseKind().(*kmsg.ProduceResponse)
+	for _, t := range request.Topics {
+		rt := kmsg.NewProduceResponseTopic()
+		rt.Topic, rt.TopicID = t.Topic, t.TopicID
+		for _, p := range t.Partitions {
+			rp := kmsg.NewProduceResponseTopicPartition()
+			rp.Partition, rp.ErrorCode = p.Partition, err.Code
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		response.Topics = append(response.Topics, rt)
 	}
-	if at := s.committed(t, s.input(), 0); at != 10 {
-		t.Errorf("committed to %d, want 10", at)
-	}
-	f.Remove()
-	s.start(t)
-	s.settled(t)
-	s.wantAlerts(t, true, records...)
+	return response
 }
 
 // Stops and starts under load lose nothing and repeat nothing.

@@ -57,12 +57,12 @@ func (p *Pipeline) checkTopics(ctx context.Context) error {
 	}
 	response, err := request.RequestWith(ctx, client)
 	if err != nil {
-		return fmt.Errorf("%w: %v", ErrKafka, unreachable(err, p.cfg.Brokers))
+		return fmt.Errorf("%w: %w", ErrKafka, unreachable(err, p.cfg.Brokers))
 	}
 	var wrong []error
 	for _, t := range response.Topics {
 		if err := checkTopic(t, need[*t.Topic]); err != nil {
-			wrong = append(wrong, fmt.Errorf("%w: %v", ErrKafka, err))
+			wrong = append(wrong, fmt.Errorf("%w: %w", ErrKafka, err))
 		}
 	}
 	if len(wrong) > 0 {
