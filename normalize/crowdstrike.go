@@ -12,6 +12,7 @@ var _ = register(Source{
 	Key:    "any",
 	Needs:  "Falcon Data Replicator's primary events, a JSON object a record, as they are or under \"event\" as some relays nest them",
 	New:    func() Normalizer { return newCrowdStrike() },
+	Marks:  [][]string{{"event_simpleName"}, {"event.event_simpleName"}, {"aid", "cid"}},
 })
 
 // The members of a Falcon Data Replicator record.

@@ -8,6 +8,7 @@ var _ = register(Source{
 	Key:    "any",
 	Needs:  "Elastic Defend with process events on, written to Kafka by its own output",
 	New:    func() Normalizer { return &document{ecsMembers: newECSMembers(), wanted: isDefendStart, derives: true} },
+	Marks:  [][]string{{"event.module=endpoint"}, {"data_stream.dataset=endpoint.*"}, {"agent.type=endpoint"}},
 })
 
 // isDefendStart wants the documents of Elastic Defend in which a program image

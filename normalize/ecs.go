@@ -10,6 +10,7 @@ var _ = register(Source{
 	Key:    "any",
 	Needs:  "documents that are ECS already; every field the schema knows is taken as it stands, nothing is derived",
 	New:    func() Normalizer { return &document{ecsMembers: newECSMembers("imdswatch.id"), wanted: isProcess} },
+	Marks:  [][]string{{"event.category"}, {"event.kind"}, {"event.type"}},
 })
 
 // document reads records that are ECS documents. Sources of such documents
@@ -40,7 +41,7 @@ func (d *document) Normalize(dst []ecs.Event, r *Record) ([]ecs.Event, error) {
 	}
 	dst, e := ecs.Grow(dst, ecs.Default)
 	e.Offset, e.Shape = r.Offset, "ecs"
-	d.copyFields(e)
+	d.copyFields(e, nil)
 	if d.derives {
 		relate(e)
 		recordTime(e, r)
@@ -75,13 +76,42 @@ func newECSMembers(extra ...string) *ecsMembers {
 
 // copyFields copies all that was found into the event, each value by the kind
 // of its field as Elasticsearch would index it. A value of another kind is a
-// fault of the record.
-func (m *ecsMembers) copyFields(e *ecs.Event) {
+// fault of the record. Placeholders are left out where a function tells them,
+// but never from a list: "" and - can be arguments.
+func (m *ecsMembers) copyFields(e *ecs.Event, placeholder func([]byte) bool) {
 	for p := range ecs.Default.Len() {
+		given := placeholder == nil || ecs.Default.Def(ecs.Field(p)).List
 		for k := m.first(path(p)); k != 0; k = m.next(k) {
-			if v := m.at(k); v != nil && !setKind(e, ecs.Field(p), v) {
+			if v := m.at(k); v != nil && (given || !placeholder(v)) && !setKind(e, ecs.Field(p), v) {
 				m.fail(Shape, int(m.found[k].start), "value of %s is no %s", ecs.Default.Name(ecs.Field(p)), ecs.Default.Kind(ecs.Field(p)))
 			}
+		}
+	}
+}
+
+// asStart marks the event of a document as the start of a process, where the
+// document does not say so itself. It goes before copyFields.
+func (m *ecsMembers) asStart(e *ecs.Event) {
+	for _, c := range [...]struct {
+		f    ecs.Field
+		word []byte
+	}{{ecs.EventKind, valEvent}, {ecs.EventCategory, valProcess}, {ecs.EventType, valStart}} {
+		if !m.equal(path(c.f), string(c.word)) {
+			e.Add(c.f, c.word)
+		}
+	}
+}
+
+// given reports whether the document has a value of the field, one that is
+// neither null nor empty.
+func (m *ecsMembers) given(f ecs.Field) bool { return len(m.text(path(f))) > 0 }
+
+// addExtra adds the values of an extra path, counted from the first of them, to
+// a field, each by the kind of the field; placeholders are left out.
+func (m *ecsMembers) addExtra(e *ecs.Event, c copied) {
+	for k := m.first(m.extra + c.from); k != 0; k = m.next(k) {
+		if v := m.at(k); v != nil && !dash(v) && !setKind(e, c.to, v) {
+			m.fail(Shape, int(m.found[k].start), "member for %s is no %s", ecs.Default.Name(c.to), ecs.Default.Kind(c.to))
 		}
 	}
 }

@@ -58,6 +58,10 @@ func (m *members) bad(i int, message string) int {
 	if i >= len(m.doc) {
 		i, message = len(m.doc), "record ends within a value"
 	}
+	if m.err != nil { // says nothing, and a hostile batch has millions of them
+		m.faults, m.last = m.faults+1, i
+		return -1
+	}
 	m.fail(Syntax, i, "%s", message)
 	return -1
 }
@@ -72,7 +76,10 @@ func (m *members) value(i, n, depth int) int {
 	switch kind {
 	case '{':
 		if n != nothing && m.nodes[n].path >= 0 {
-			m.record(m.nodes[n].path, '{', start, start)
+			if len(m.nodes[n].children) > 0 {
+				kind = '.'
+			}
+			m.record(m.nodes[n].path, kind, start, start)
 		}
 		return m.object(i+1, n, depth+1)
 	case '[':

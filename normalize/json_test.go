@@ -153,12 +153,12 @@ func spellings(m *members) map[path][]string {
 	for p := range path(len(m.slots)) {
 		for k := m.first(p); k != 0; k = m.next(k) {
 			s := "object"
-			switch m.kind(k) {
+			switch m.found[k].kind {
 			case '"', '\\':
 				s = "text " + string([]rune(string(m.at(k)))) // decoders put U+FFFD for each byte that is no UTF-8
 			case 'n':
 				s = "null"
-			case '{':
+			case '{', '.':
 			default:
 				s = string(m.at(k))
 			}

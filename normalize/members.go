@@ -32,6 +32,9 @@ type members struct {
 	base  int      // where doc begins in the record, for the places of errors
 	args  [][]byte // scratch of setArgs
 	err   *Error   // the first fault of the record
+
+	faults int // how many there were
+	last   int // where in doc the last one is
 }
 
 // node is one step of the declared paths.
@@ -47,15 +50,21 @@ type slot struct{ first, last int32 }
 
 // member is one value of a declared path.
 type member struct {
-	kind       byte // '"' plain string, '\\' string with escapes, '0' number, 't', 'f', 'n', '{'
-	start, end int32
-	next       int32
+	text  []byte // as it is written: a view of the document
+	start int32  // where in the document
+	next  int32
+	kind  byte // '"' plain string, '\\' string with escapes, '&' XML with entities, '0' number, 't', 'f', 'n', '{', '.' object around others
 }
 
 // maxValues bounds the values a record can make a reader collect. An exec on
 // Linux carries some 230,000 arguments with the usual limit of a stack, and a
 // record of 1.5 MB cannot hold more; a value costs some 100 bytes.
 const maxValues = 1 << 19
+
+// maxStarts bounds the events a record can make. The largest record that a broker
+// takes by default has room for some 500 real ones, but for ten times as many of
+// the shortest texts that are taken for one, and each costs a row of 4 KB.
+const maxStarts = 1 << 14
 
 // keepValues and keepBytes are the memory a reader keeps for the next record;
 // beyond that one hostile record would cost its size for ever.
@@ -157,7 +166,8 @@ func (m *members) read(value []byte) *Error {
 
 func (m *members) reset() {
 	clear(m.slots)
-	m.found, m.buf, m.err = m.found[:0], m.buf[:0], nil
+	clear(m.found) // a view left behind would keep its record alive
+	m.found, m.buf, m.doc, m.err = m.found[:0], m.buf[:0], nil, nil
 	if cap(m.found) > keepValues {
 		m.found = nil
 	}
@@ -170,8 +180,35 @@ func (m *members) reset() {
 	m.found = append(m.found, member{})
 }
 
+// nested scans a JSON object that is text in the record, k, as if its members
+// stood in the record.
+func (m *members) nested(k int32) { m.within(k, m.at(k), m.document) }
+
+// within runs scan over a text of the record, k.
+func (m *members) within(k int32, text []byte, scan func()) {
+	doc, base := m.doc, m.base
+	m.doc, m.base = text, base+int(m.found[k].start)
+	scan()
+	m.doc, m.base = doc, base
+}
+
+// isObject reports whether a value is an object.
+func (m *members) isObject(k int32) bool { return m.found[k].kind == '{' || m.found[k].kind == '.' }
+
+// isText reports whether a value is a string.
+func (m *members) isText(k int32) bool { return m.found[k].kind == '"' || m.found[k].kind == '\\' }
+
+// restart makes ready for another read within one record: what was found is
+// forgotten, what was unescaped stays.
+func (m *members) restart(doc []byte, base int) {
+	clear(m.slots)
+	m.found = append(m.found[:0], member{})
+	m.doc, m.base = doc, base
+}
+
 // fail notes a fault at place i of the document; the first one stands.
 func (m *members) fail(reason Reason, i int, format string, args ...any) {
+	m.faults, m.last = m.faults+1, i
 	if m.err == nil {
 		m.err = failf(reason, m.base+i, format, args...)
 	}
@@ -183,7 +220,7 @@ func (m *members) record(p path, kind byte, start, end int) {
 		return
 	}
 	k := int32(len(m.found))
-	m.found = append(m.found, member{kind: kind, start: int32(start), end: int32(end)})
+	m.found = append(m.found, member{kind: kind, start: int32(start), text: m.doc[start:end:end]})
 	s := &m.slots[p]
 	if s.first == 0 {
 		s.first = k
@@ -209,36 +246,40 @@ func (m *members) text(p path) []byte {
 // first is the first value of a member, 0 if there is none; next goes on.
 func (m *members) first(p path) int32 { return m.slots[p].first }
 func (m *members) next(k int32) int32 { return m.found[k].next }
-func (m *members) kind(k int32) byte  { return m.found[k].kind }
 
 // at is the text of one value; nil for null. An object, where a value is
 // declared, is a fault of the record.
 func (m *members) at(k int32) []byte {
-	v := m.found[k]
+	v := &m.found[k]
+	from := len(m.buf)
 	switch v.kind {
-	case '"':
-		return m.doc[v.start:v.end:v.end]
 	case '\\':
-		from := len(m.buf)
-		m.buf = unescape(m.buf, m.doc[v.start:v.end])
-		return m.buf[from:len(m.buf):len(m.buf)]
-	case 'n':
+		m.buf = unescape(m.buf, v.text)
+	case '&':
+		m.buf = unescapeXML(m.buf, v.text)
+	case 'n', '.':
 		return nil
 	case '{':
 		m.fail(Shape, int(v.start), "member is an object, want a value")
 		return nil
 	default:
-		return m.doc[v.start:v.end:v.end]
+		return v.text
 	}
+	return m.buf[from:len(m.buf):len(m.buf)]
 }
 
 // equal reports whether any value of a member is want.
 func (m *members) equal(p path, want string) bool {
+	return m.any(p, func(v []byte) bool { return string(v) == want })
+}
+
+// any reports whether is is true of any value of a member.
+func (m *members) any(p path, is func([]byte) bool) bool {
 	from := len(m.buf)
 	for k := m.first(p); k != 0; k = m.next(k) {
-		equal := string(m.at(k)) == want
+		found := is(m.at(k))
 		m.buf = m.buf[:from]
-		if equal {
+		if found {
 			return true
 		}
 	}

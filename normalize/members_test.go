@@ -19,12 +19,12 @@ func (m *members) dump() string {
 		}
 		fmt.Fprintf(&b, "%d=", p)
 		for k := m.first(path(p)); k != 0; k = m.next(k) {
-			switch m.kind(k) {
-			case '"', '\\':
+			switch m.found[k].kind {
+			case '"', '\\', '&':
 				fmt.Fprintf(&b, "%q ", m.at(k))
 			case 'n':
 				b.WriteString("null ")
-			case '{':
+			case '{', '.':
 				b.WriteString("{} ")
 			default:
 				fmt.Fprintf(&b, "%s ", m.at(k))

@@ -38,10 +38,20 @@ type Normalizer interface {
 // records. It copies what it holds back.
 type Joiner interface {
 	Normalizer
-	// Expire appends the events that will get no more records, as of event time now.
+	// Expire appends the events that will get no more records. now is the wall
+	// clock of a reader that has caught up, or EndOfInput. Events of the
+	// Normalize before it stay valid.
 	Expire(dst []ecs.Event, now time.Time) []ecs.Event
-	// Safe is the highest offset at or below next that cuts no event.
+	// Safe is the offset of the first record of the oldest event that is held
+	// back, or next: who starts there again misses none.
 	Safe(next int64) int64
+	// Settled accounts for the records whose fate the last Normalize or Expire
+	// decided: of how many each appended event was joined, in their order, and
+	// how many came to nothing. An event of 0 shares the record of the event in
+	// front of it. A record with an error is not counted.
+	Settled() (joined []int, skipped int)
+	// Pending is how many events are held back.
+	Pending() int
 	// Reset drops what is held back: the partition was taken away.
 	Reset()
 }
@@ -54,6 +64,12 @@ type Source struct {
 	Key    string   // what the message key must be for the source to work, or "any"
 	Needs  string   // what the sender has to switch on, in a sentence
 	New    func() Normalizer
+	// Marks are what the source auto tells the source's records by: sets of
+	// members of which one set must be there in full. A member may have to have a
+	// value, in either case: "event.module=endpoint", or one that begins so:
+	// "category=AdvancedHunting-*". Or a mark is a part of a text,
+	// "message=*audit(*"; the name "" stands for a record that is no JSON.
+	Marks [][]string
 }
 
 var registered []*Source
@@ -104,6 +120,7 @@ type Error struct {
 	Reason  Reason
 	Message string // a lower-case clause
 	Byte    int    // where in the record, counted from 0
+	Source  string // where auto told it, the source's name
 }
 
 // Error is the message and its place.
@@ -118,18 +135,40 @@ func failf(reason Reason, at int, format string, args ...any) *Error {
 func Blank(value []byte) bool { return len(bytes.Trim(value, " \t\r\n")) == 0 }
 
 // text checks that a value can be UTF-8 text in front of the parsers and
-// returns it without a byte order mark, and how many bytes that took.
+// returns it without a schema id and a byte order mark, and how many bytes those
+// took.
 func text(value []byte) ([]byte, int, *Error) {
+	if bytes.HasPrefix(value, []byte("\x00\x00\xfe\xff")) || bytes.HasPrefix(value, []byte("\xff\xfe\x00\x00")) {
+		return nil, 0, failf(Encoding, 0, "record is UTF-32, want UTF-8")
+	}
+	value, framed, err := unframe(value)
 	switch {
+	case err != nil:
+		return nil, 0, err
 	case len(value) > MaxRecord:
 		return nil, 0, failf(TooLarge, MaxRecord, "record has %d bytes, the limit is %d", len(value), MaxRecord)
 	case bytes.HasPrefix(value, []byte("\xef\xbb\xbf")):
-		return value[3:], 3, nil
+		return value[3:], framed + 3, nil
 	case bytes.HasPrefix(value, []byte("\xff\xfe")), bytes.HasPrefix(value, []byte("\xfe\xff")),
 		len(value) > 1 && (value[0] == 0) != (value[1] == 0):
 		return nil, 0, failf(Encoding, 0, "record is UTF-16, want UTF-8")
 	case len(value) > 1 && value[0] == 0x1f && value[1] == 0x8b:
 		return nil, 0, failf(Encoding, 0, "record is gzip, want text")
 	}
-	return value, 0, nil
+	return value, framed, nil
+}
+
+// unframe cuts off the zero byte and the four-byte schema id that Confluent's
+// serializers put in front of a value, if JSON or XML follows. Behind the same
+// bytes Avro and Protobuf begin with a length or an index.
+func unframe(value []byte) (rest []byte, framed int, err *Error) {
+	const header = 5
+	if len(value) <= header || value[0] != 0 || value[1] != 0 && value[2] == 0 && value[3] != 0 { // the latter is UTF-16
+		return value, 0, nil
+	}
+	switch value[header] {
+	case '{', '[', '<', ' ', '\t', '\r', '\n':
+		return value[header:], header, nil
+	}
+	return nil, 0, failf(Encoding, header, "record is Avro or Protobuf behind a schema id, want JSON")
 }

@@ -47,7 +47,7 @@ func TestBlank(t *testing.T) {
 }
 
 func TestErrorNamesThePlaceAndNotTheContent(t *testing.T) {
-	for _, s := range Sources() {
+	for _, s := range Told() {
 		for _, value := range []string{`{"secret":1`, `["secret"]`, `{"secret":"secret"}`,
 			`{"event":{"category":["process"],"action":{"secret":1}},"SourceName":"Microsoft-Windows-Sysmon","EventID":{"secret":1}}`, "\xff\xfesecret"} {
 			_, err := s.New().Normalize(nil, &Record{Value: []byte(value)})
@@ -65,7 +65,7 @@ func TestErrorNamesThePlaceAndNotTheContent(t *testing.T) {
 // events are valid, of schema fields alone and starts of processes, and that
 // they do not depend on what was read before.
 func FuzzNormalize(f *testing.F) {
-	sources := Sources()
+	sources := Told()
 	for _, g := range goldens(f) {
 		for i, s := range sources {
 			if s.Name == g.source {
@@ -86,7 +86,7 @@ func FuzzNormalize(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which uint8, raw, next []byte) {
 		i := int(which) % len(sources)
 		source, used, before := sources[i], normalizers[i], bytes.Clone(raw)
-		events, err := source.New().Normalize(nil, &Record{Value: raw, Time: arrival})
+		events, err := readAlone(source.New(), nil, &Record{Value: raw, Time: arrival})
 		if !bytes.Equal(before, raw) {
 			t.Fatalf("record changed from %q to %q", before, raw)
 		}
@@ -98,8 +98,8 @@ func FuzzNormalize(f *testing.F) {
 			checkEvent(t, source, &events[e])
 		}
 		alone := render(events, err)
-		rows[i], _ = used.Normalize(rows[i][:0], &Record{Value: next, Time: arrival})
-		rows[i], err = used.Normalize(rows[i][:0], &Record{Value: raw, Time: arrival})
+		rows[i], _ = readAlone(used, rows[i][:0], &Record{Value: next, Time: arrival})
+		rows[i], err = readAlone(used, rows[i][:0], &Record{Value: raw, Time: arrival})
 		if diff := cmp.Diff(string(alone), string(render(rows[i], err))); diff != "" {
 			t.Fatalf("after another record (-alone +after):\n%s", diff)
 		}

@@ -183,6 +183,24 @@ func parseUTC(s []byte) (int64, bool) {
 	return parseRFC3339(s)
 }
 
+// parseOffset reads "2006-01-02 15:04:05 -0700", the clock of Fluent Bit's
+// winevtlog.
+func parseOffset(s []byte) (int64, bool) {
+	t, zone, ok := parseClock(s, ' ')
+	if !ok || len(zone) != len(" +0100") || zone[0] != ' ' || zone[1] != '+' && zone[1] != '-' {
+		return 0, false
+	}
+	hours, minutes := digits(zone[2:4]), digits(zone[4:])
+	if hours > 23 || minutes > 59 {
+		return 0, false
+	}
+	offset := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	if zone[1] == '+' {
+		offset = -offset
+	}
+	return unixNano(t.Add(offset))
+}
+
 // parseMillis reads milliseconds since 1970, or RFC 3339.
 func parseMillis(s []byte) (int64, bool) {
 	if n, ok := parseInt(s); ok {
@@ -258,6 +276,18 @@ func (m *members) setArgs(e *ecs.Event, args, count, line ecs.Field) {
 	}
 }
 
+// fillArgs splits a command line field where there are no arguments yet, and
+// counts them where nobody did.
+func (m *members) fillArgs(e *ecs.Event, args, count, line ecs.Field) {
+	switch {
+	case !e.Has(args) && e.Has(line):
+		e.Clear(count)
+		m.setArgs(e, args, count, line)
+	case e.Has(args) && !e.Has(count):
+		e.AddInt(count, int64(len(e.Values(args))))
+	}
+}
+
 // setHash sets a field to the lower-case digits of a hash, the first one that is
 // given; one of zeros alone means none.
 func (m *members) setHash(e *ecs.Event, f ecs.Field, digits []byte) {
@@ -287,6 +317,20 @@ var (
 	valMacOS   = []byte("macos")
 	valWindows = []byte("windows")
 )
+
+// osType is the value of host.os.type that a source's word for an operating
+// system means; nil if it means none of the three.
+func osType(word []byte) []byte {
+	for _, c := range [...]struct {
+		word   string
+		system []byte
+	}{{"linux", valLinux}, {"windows", valWindows}, {"macos", valMacOS}, {"darwin", valMacOS}, {"osx", valMacOS}} {
+		if len(word) == len(c.word) && bytes.EqualFold(word, []byte(c.word)) {
+			return c.system
+		}
+	}
+	return nil
+}
 
 // asStart marks an event as the start of a process.
 func asStart(e *ecs.Event) {

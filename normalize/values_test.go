@@ -277,7 +277,7 @@ func TestSetHashes(t *testing.T) {
 		{"-", ""},
 		{"", ""},
 	} {
-		w := &windows{newMembers(winPaths)}
+		w := &windows{members: newMembers(winPaths)}
 		e := ecs.NewEvent(ecs.Default)
 		w.setHashes(e, []byte(c.list))
 		var got []string

@@ -7,12 +7,39 @@ import (
 )
 
 var _ = register(Source{
-	Name:   "windows",
-	Shapes: []string{"winlogbeat8", "nxlog", "get-winevent"},
-	Key:    "any",
-	Needs:  "Sysmon event 1, or Security event 4688 with \"Include command line in process creation events\" on",
-	New:    func() Normalizer { return &windows{newMembers(winPaths)} },
+	Name: "windows",
+	Shapes: []string{
+		"winlogbeat8", "winlogbeat7", "winlogbeat7-module", "elastic-agent", "ingested", "xml", "syslog-xml", "nxlog", "get-winevent",
+		"fluent-bit", "vector", "azure-securityevent", "azure-windowsevent", "evtx-dump",
+	},
+	Key: "any",
+	Needs: "Sysmon event 1, or Security event 4688 with \"Include command line in process creation events\" on; " +
+		"Fluent Bit with event_data_as_map, since string inserts of forwarded events have lost their places",
+	New:   newWindows,
+	Marks: winMarks,
 })
+
+var winMarks = [][]string{
+	{"winlog"},
+	{"SourceName", "EventID"},
+	{"EventSourceName", "EventID"},
+	{"ProviderName", "EventID"},
+	{"Provider", "EventID"},
+	{"Source", "EventID"},
+	{"provider_name", "event_id"},
+	{"Event.System"},
+	{"=*<Event*"},
+	{"=*/win/2004/08/events/event*"},
+	{"message=*<Event*"},
+	{"MESSAGE=*<Event*"},
+	{"SyslogMessage=*<Event*"},
+	{"body_message=*<Event*"},
+	{"event.original=*<Event*"},
+	{"log=*<Event*"},
+	{"xml=*<Event*"},
+	{"EventXML=*<Event*"},
+	{"System=*<Event*"},
+}
 
 // The members of a Windows event, by the names of its event data. What
 // Winlogbeat nests below winlog the flat shapes have on top.
@@ -20,11 +47,25 @@ const (
 	winProvider path = iota
 	winEventID
 	winComputer
-	winBeat    // present in the documents of Beats alone
-	winNXLog   // present in NXLog's records alone
-	winCreated // when the event was logged
+	winBeat     // present in the documents of Beats alone, as the following are in those of others
+	winAgent    // Elastic Agent
+	winVersion  // of the Beat
+	winNXLog    // NXLog
+	winVector   // Vector
+	winAzure    // a SecurityEvent row
+	winEvtx     // evtx_dump
+	winFluent   // Fluent Bit
+	winExecuted // a document of ECS: a module or an ingest pipeline was here
+	winSystem   // the event as XML, by Fluent Bit
+	winRaw      // the same in a WindowsEvent row
+	winLine     // a line of syslog or of the journal, which may be an event as XML
+	winText     // the same in members of more than one meaning
+	winData     // the event data: an object, or JSON or XML as text
+	winInserts  // the event data as values without names
+	winCreated  // when the event was logged
 	winArrived
 	winNXTime
+	winLocal
 	winRecordID
 	winUtcTime
 	winMessage
@@ -61,18 +102,34 @@ const (
 	winTargetSID
 	winTargetName
 	winTargetDomain
+	winUnnamed // a value that no field is for
 )
 
 var winPaths = []string{
-	winProvider:          "winlog.provider_name|SourceName",
-	winEventID:           "winlog.event_id|EventID",
-	winComputer:          "winlog.computer_name|Hostname",
+	winProvider: "winlog.provider_name|SourceName|ProviderName|provider_name|EventSourceName|Provider|Source|" +
+		"Event.System.Provider.#attributes.Name|Event.System.Provider.Name|Event.System.Provider_attributes.Name",
+	winEventID:           "winlog.event_id|EventID|event_id|Event.System.EventID|Event.System.EventID.#text",
+	winComputer:          "winlog.computer_name|Hostname|Computer|computer|Event.System.Computer",
 	winBeat:              "winlog",
+	winAgent:             "elastic_agent|data_stream",
+	winVersion:           "agent.version|@metadata.version",
 	winNXLog:             "SourceModuleType|EventReceivedTime",
-	winCreated:           "winlog.time_created",
-	winArrived:           "@timestamp",
+	winVector:            "source_type",
+	winAzure:             "Activity",
+	winEvtx:              "Event.System",
+	winFluent:            "Qualifiers",
+	winExecuted:          "process.executable|process.command_line|process.args",
+	winSystem:            "System",
+	winRaw:               "RawEventData",
+	winLine:              "SyslogMessage|MESSAGE|body_message",
+	winText:              "event.original|xml|EventXML|message|log",
+	winData:              "EventData",
+	winInserts:           "StringInserts",
+	winCreated:           "winlog.time_created|Event.System.TimeCreated.#attributes.SystemTime|Event.System.TimeCreated_attributes.SystemTime",
+	winArrived:           "@timestamp|timestamp|TimeGenerated",
 	winNXTime:            "EventTime",
-	winRecordID:          "winlog.record_id|RecordNumber",
+	winLocal:             "TimeCreated",
+	winRecordID:          "winlog.record_id|RecordNumber|EventRecordID|EventRecordId|record_id|Event.System.EventRecordID",
 	winMessage:           "Message",
 	winHostName:          "host.name",
 	winHostID:            "host.id",
@@ -108,64 +165,26 @@ var winPaths = []string{
 	winTargetSID:         data("TargetUserSid"),
 	winTargetName:        data("TargetUserName"),
 	winTargetDomain:      data("TargetDomainName"),
+	winUnnamed:           "\x00", // no record has it
 }
 
 // data is where a value of the event's data stands: below winlog.event_data in
-// the documents of Beats, on top in the flat shapes.
-func data(name string) string { return "winlog.event_data." + name + "|" + name }
+// the documents of Beats, below names of their own in those of Fluent Bit,
+// Azure, Vector and evtx_dump, on top in the flat shapes.
+func data(name string) string {
+	return "winlog.event_data." + name + "|" + name + "|EventData." + name + "|event_data." + name + "|Event.EventData." + name
+}
 
 var (
 	winSysmonAction   = []byte("Process Create (rule: ProcessCreate)")
 	winSecurityAction = []byte("created-process")
 )
 
-type windows struct{ *members }
-
-// Normalize selects by provider and event id alone: the task text is missing,
-// translated or wrong on many systems (elastic/beats#1031, #12196, #49242), and
-// id 1 alone is used by half a dozen other providers.
-func (w *windows) Normalize(dst []ecs.Event, r *Record) ([]ecs.Event, error) {
-	w.read(r.Value)
-	switch {
-	case w.isEvent("Microsoft-Windows-Sysmon", 1):
-		dst, e := w.begin(dst, r)
-		w.sysmon(e)
-		return w.end(dst, e, r)
-	case w.isEvent("Linux-Sysmon", 1):
-		dst, e := w.begin(dst, r)
-		e.Clear(ecs.HostOSType)
-		e.Add(ecs.HostOSType, valLinux)
-		w.sysmon(e)
-		return w.end(dst, e, r)
-	case w.isEvent("Microsoft-Windows-Security-Auditing", 4688):
-		dst, e := w.begin(dst, r)
-		w.security(e)
-		return w.end(dst, e, r)
-	}
-	if _, numbered := parseInt(w.text(winEventID)); w.text(winProvider) == nil || !numbered {
-		w.fail(Shape, 0, "object has no event provider and id where a known shape has them")
-	}
-	return dst, asError(w.err)
+// winNone reports a value by which Windows says that there is none: a dash or
+// the GUID of zeros, which evtx_dump writes without braces.
+func winNone(v []byte) bool {
+	return dash(v) || len(v) >= len("00000000-0000-0000-0000-000000000000") && len(bytes.Trim(v, "{}0-")) == 0
 }
-
-// isEvent reports whether any provider and any id of the record are these.
-func (w *windows) isEvent(provider string, id int64) bool {
-	for k := w.first(winProvider); k != 0; k = w.next(k) {
-		if v := w.at(k); len(v) != len(provider) || !bytes.EqualFold(v, []byte(provider)) {
-			continue
-		}
-		for k := w.first(winEventID); k != 0; k = w.next(k) {
-			if n, ok := parseInt(w.at(k)); ok && n == id {
-				return true
-			}
-		}
-		return false
-	}
-	return false
-}
-
-// winNone reports a value by which Windows says that there is none.
-func winNone(v []byte) bool { return dash(v) || v[0] == '{' && len(bytes.Trim(v, "{}0-")) == 0 }
 
 var winCopied = []copied{
 	{winProvider, ecs.EventProvider},
@@ -180,38 +199,38 @@ var winHostCopied = []copied{
 	{winHostHostname, ecs.HostHostname},
 }
 
-// begin starts an event with what both kinds of it have.
-func (w *windows) begin(dst []ecs.Event, r *Record) ([]ecs.Event, *ecs.Event) {
-	dst, e := ecs.Grow(dst, ecs.Default)
-	e.Offset = r.Offset
-	switch {
-	case w.has(winBeat):
-		e.Shape = "winlogbeat8"
-	case w.has(winNXLog):
-		e.Shape = "nxlog"
-	default:
-		e.Shape = "get-winevent"
+// sameHost reports whether two names are those of one host, which logs with its
+// domain and without.
+func sameHost(a, b []byte) bool {
+	if len(a) > len(b) {
+		a, b = b, a
 	}
+	return len(a) > 0 && bytes.EqualFold(a, b[:len(a)]) && (len(a) == len(b) || b[len(a)] == '.')
+}
+
+// common sets what both kinds of event have.
+func (w *windows) common(e *ecs.Event, system []byte) {
 	asStart(e)
-	e.Add(ecs.HostOSType, valWindows)
+	e.Add(ecs.HostOSType, system)
 	w.copyAll(e, winCopied, winNone)
 	w.setInt(e, ecs.EventSequence, winRecordID, winNone)
 	// What host.* says is the collector's where events are forwarded (elastic/beats#18153).
-	if bytes.EqualFold(w.text(winHostName), w.text(winComputer)) {
+	if sameHost(w.text(winHostName), w.text(winComputer)) {
 		w.copyAll(e, winHostCopied, winNone)
 	}
-	return dst, e
 }
 
-// end derives from what the event has by now. Of several clocks the best one
+// derive sets what follows from other fields. Of several clocks the best one
 // wins: Sysmon's own, the log's, the shipper's. NXLog's EventTime counts only
-// with a zone; it is local time otherwise.
-func (w *windows) end(dst []ecs.Event, e *ecs.Event, r *Record) ([]ecs.Event, error) {
+// with a zone; it is local time otherwise, and so is the TimeCreated of an
+// export, whatever zone it claims.
+func (w *windows) derive(e *ecs.Event, r *Record) {
 	if w.setDate(e, ecs.Timestamp, winUtcTime, parseUTC) {
-		w.setDate(e, ecs.EventCreated, winCreated, parseRFC3339)
+		w.setDate(e, ecs.EventCreated, winCreated, parseUTC)
 	}
-	w.setDate(e, ecs.Timestamp, winCreated, parseRFC3339)
+	w.setDate(e, ecs.Timestamp, winCreated, parseUTC)
 	w.setDate(e, ecs.Timestamp, winNXTime, parseRFC3339)
+	w.setDate(e, ecs.Timestamp, winLocal, parseOffset)
 	w.setDate(e, ecs.Timestamp, winArrived, parseRFC3339)
 	nameFromExecutable(e, ecs.ProcessName, ecs.ProcessExecutable)
 	nameFromExecutable(e, ecs.ProcessParentName, ecs.ProcessParentExecutable)
@@ -219,7 +238,6 @@ func (w *windows) end(dst []ecs.Event, e *ecs.Event, r *Record) ([]ecs.Event, er
 	w.setArgs(e, ecs.ProcessParentArgs, ecs.ProcessParentArgsCount, ecs.ProcessParentCommandLine)
 	relate(e)
 	recordTime(e, r)
-	return dst, asError(w.err)
 }
 
 var winSysmonCopied = []copied{
@@ -278,11 +296,11 @@ func account(user []byte) (domain, name []byte) {
 // GUID that shows which process it speaks of.
 func (w *windows) setProcessID(e *ecs.Event) {
 	w.setInt(e, ecs.ProcessPID, winProcessID, winNone)
-	guid, message := w.text(winProcessGUID), w.text(winMessage)
-	if e.Has(ecs.ProcessPID) || guid == nil || message == nil {
+	if e.Has(ecs.ProcessPID) || !w.has(winProcessGUID) {
 		return
 	}
-	_, rest, ok := bytes.Cut(message, []byte("\nProcessGuid: "))
+	guid := w.text(winProcessGUID)
+	_, rest, ok := bytes.Cut(w.text(winMessage), []byte("\nProcessGuid: "))
 	if !ok || len(rest) < len(guid) || !bytes.EqualFold(rest[:len(guid)], guid) {
 		return
 	}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"strconv"
@@ -20,9 +21,11 @@ type partition struct {
 	topicPartition
 	judge *Judge
 
-	next  int64 // the offset behind the last record that is done; -1 before the first
-	epoch int32 // the leader epoch of that record
-	dirty bool  // next is not committed yet
+	next    int64     // the offset behind the last record that is done; -1 before the first
+	safe    int64     // the offset to commit: next, or the first record of an event that is held back
+	epoch   int32     // the leader epoch of the record in front of next
+	dirty   bool      // safe is not committed yet
+	expired time.Time // when events that are held back were last looked at for their end
 
 	held     bool                       // what its records led to is not acknowledged in full
 	sent     map[string]int64           // of that, what is acknowledged: ids, and the offsets they came of
@@ -42,6 +45,9 @@ type letter struct {
 	fault  *Fault
 }
 
+// source is the name of the record's source: what the record told, or the topic's.
+func (l letter) source(pt *partition) string { return cmp.Or(l.fault.Source, pt.judge.source.Name) }
+
 // judge judges what a poll returned, partitions side by side, and returns the
 // partitions that have something to settle.
 func (p *Pipeline) judge(fetches kgo.Fetches) []*partition {
@@ -60,6 +66,11 @@ func (p *Pipeline) judge(fetches kgo.Fetches) []*partition {
 		pt.records = append(pt.records, f.Records...)
 		pt.end, pt.low = f.HighWatermark, f.LogStartOffset
 	})
+	for _, pt := range p.partitions {
+		if len(pt.records) == 0 && pt.expires(time.Now()) {
+			batch = append(batch, pt)
+		}
+	}
 	if len(batch) == 0 {
 		return nil
 	}
@@ -79,7 +90,27 @@ func (p *Pipeline) judge(fetches kgo.Fetches) []*partition {
 	return batch
 }
 
+// expireInterval is the time between looks at the events of a partition that
+// are held back while nothing comes in.
+const expireInterval = time.Second
+
+// expires reports whether events may end by the clock: only where everything
+// was read is silence an end. It notes the time.
+func (pt *partition) expires(now time.Time) bool {
+	if pt.judge.Pending() == 0 || pt.next < pt.end || now.Sub(pt.expired) < expireInterval {
+		return false
+	}
+	pt.expired = now
+	return true
+}
+
 func (pt *partition) judgeRecords(set *detector.Set) {
+	if len(pt.records) == 0 {
+		v := pt.judge.Expire(pt.expired, set)
+		pt.tally.add(v, 0)
+		pt.alerts = append(pt.alerts, v.Alerts...)
+		return
+	}
 	var record normalize.Record
 	for _, r := range pt.records {
 		if r.Attrs.IsControl() {
@@ -100,8 +131,6 @@ func (pt *partition) judgeRecords(set *detector.Set) {
 func (p *Pipeline) settle(batch []*partition) {
 	now := time.Now()
 	for _, pt := range batch {
-		last := pt.records[len(pt.records)-1]
-		p.countLoss(pt)
 		for _, a := range pt.alerts {
 			p.metrics.alerts.WithLabelValues(a.Rule.ID, string(a.Rule.Severity)).Inc()
 			if t := a.Time(); !t.IsZero() {
@@ -112,10 +141,22 @@ func (p *Pipeline) settle(batch []*partition) {
 			p.complain(pt, l)
 		}
 		p.metrics.publish(pt.judge.source.Name, &pt.tally)
-		pt.next, pt.epoch, pt.dirty = last.Offset+1, last.LeaderEpoch, true
-		maps.DeleteFunc(pt.sent, func(_ string, offset int64) bool { return offset < pt.next })
-		p.metrics.lag(pt, pt.next, last.Timestamp, now)
+		if n := len(pt.records); n > 0 {
+			last := pt.records[n-1]
+			p.countLoss(pt)
+			pt.next, pt.epoch = last.Offset+1, last.LeaderEpoch
+			p.metrics.lag(pt, pt.next, last.Timestamp, now)
+		}
+		pt.move()
+		maps.DeleteFunc(pt.sent, func(_ string, offset int64) bool { return offset < pt.safe })
 		pt.clear()
+	}
+}
+
+// move moves what is to be committed up to next, as far as nothing is held back.
+func (pt *partition) move() {
+	if safe := pt.judge.Safe(pt.next); safe != pt.safe {
+		pt.safe, pt.dirty = safe, true
 	}
 }
 
@@ -138,9 +179,19 @@ func (p *Pipeline) setBack(batch []*partition) {
 		if offsets[pt.topic] == nil {
 			offsets[pt.topic] = map[int32]kgo.EpochOffset{}
 		}
-		first := pt.records[0]
-		offsets[pt.topic][pt.partition] = kgo.EpochOffset{Epoch: -1, Offset: first.Offset}
-		p.metrics.lag(pt, first.Offset, first.Timestamp, now)
+		from, at := pt.safe, now
+		if len(pt.records) > 0 {
+			at = pt.records[0].Timestamp
+			if from < 0 || from == pt.next {
+				from = pt.records[0].Offset
+			}
+		}
+		// A normalizer that joins has seen these records and takes them for
+		// repeated; so it forgets, and those it held back come again too.
+		pt.judge.Reset()
+		pt.next = min(pt.next, from)
+		offsets[pt.topic][pt.partition] = kgo.EpochOffset{Epoch: -1, Offset: from}
+		p.metrics.lag(pt, from, at, now)
 		pt.clear()
 	}
 	p.client.SetOffsets(offsets)
@@ -168,14 +219,15 @@ func (p *Pipeline) countLoss(pt *partition) {
 }
 
 func (p *Pipeline) complain(pt *partition, l letter) {
-	p.metrics.deadletters.WithLabelValues(pt.judge.source.Name, string(l.fault.Reason)).Inc()
+	source := l.source(pt)
+	p.metrics.deadletters.WithLabelValues(source, string(l.fault.Reason)).Inc()
 	if l.fault.Reason == Panic {
 		p.metrics.panics.WithLabelValues(string(l.fault.Stage)).Inc()
 	}
-	if !p.complaints.Show(pt.judge.source.Name + " " + string(l.fault.Reason)) {
+	if !p.complaints.Show(source + " " + string(l.fault.Reason)) {
 		return
 	}
-	line := fmt.Sprintf("%s/%d/%d: %s: %s", l.record.Topic, l.record.Partition, l.record.Offset, pt.judge.source.Name, l.fault.Message)
+	line := fmt.Sprintf("%s/%d/%d: %s: %s", l.record.Topic, l.record.Partition, l.record.Offset, source, l.fault.Message)
 	if l.fault.Stack != nil {
 		p.log.Error(line, "stack", string(l.fault.Stack))
 	} else {

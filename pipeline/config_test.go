@@ -30,7 +30,7 @@ func TestParseTopic(t *testing.T) {
 		{" :ecs", "", "", "", "want topic:source"},
 		{"", "", "", "", "want topic:source"},
 		{"raw:", "", "", "", `no source ""`},
-		{"raw:Windows", "", "", "", `no source "Windows", want one of crowdstrike defend ecs windows`},
+		{"raw:Windows", "", "", "", `no source "Windows", want one of auditbeat auditd auto crowdstrike defend ecs endgame goaudit laurel m365 sentinelone windows`},
 		{"/(/:ecs", "", "", "", "missing closing )"},
 	}
 	for _, tt := range tests {

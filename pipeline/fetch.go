@@ -115,7 +115,8 @@ func (p *Pipeline) skipBatch(ctx context.Context, pt *partition) bool {
 	p.complain(pt, l)
 	p.metrics.records.WithLabelValues(pt.judge.source.Name, Unreadable.String()).Inc()
 	known := pt.next >= 0 || p.started(pt.topicPartition)
-	pt.next, pt.epoch, pt.dirty, pt.tooLarge = e.NextOffset, e.Epoch, true, nil
+	pt.next, pt.epoch, pt.tooLarge = e.NextOffset, e.Epoch, nil
+	pt.move()
 	if known {
 		p.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{e.Topic: {e.Partition: {Epoch: e.Epoch, Offset: e.NextOffset}}})
 		return true

@@ -22,7 +22,7 @@ func (p *Pipeline) assigned(_ context.Context, _ *kgo.Client, added map[string][
 		}
 		for _, n := range numbers {
 			tp := topicPartition{topic, n}
-			p.partitions[tp] = &partition{topicPartition: tp, judge: NewJudge(source, topic, n), next: -1, epoch: -1}
+			p.partitions[tp] = &partition{topicPartition: tp, judge: NewJudge(source, topic, n), next: -1, safe: -1, epoch: -1}
 		}
 	}
 	p.metrics.partitions.Set(float64(len(p.partitions)))
@@ -105,6 +105,7 @@ const commitTimeout = 10 * time.Second
 // dirty and is committed again.
 func (p *Pipeline) commit(ctx context.Context) {
 	p.committed = time.Now()
+	p.countPending()
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for tp, pt := range p.partitions {
 		if !pt.dirty {
@@ -113,7 +114,11 @@ func (p *Pipeline) commit(ctx context.Context) {
 		if offsets[tp.topic] == nil {
 			offsets[tp.topic] = map[int32]kgo.EpochOffset{}
 		}
-		offsets[tp.topic][tp.partition] = kgo.EpochOffset{Epoch: pt.epoch, Offset: pt.next}
+		epoch := pt.epoch
+		if pt.safe != pt.next {
+			epoch = -1 // that of an earlier record is not known any more
+		}
+		offsets[tp.topic][tp.partition] = kgo.EpochOffset{Epoch: epoch, Offset: pt.safe}
 	}
 	if len(offsets) == 0 {
 		return
@@ -133,6 +138,19 @@ func (p *Pipeline) commit(ctx context.Context) {
 		}
 		p.metrics.commits.WithLabelValues("ok").Inc()
 	})
+}
+
+// countPending publishes how many events are held back, by source.
+func (p *Pipeline) countPending() {
+	pending := map[string]int{}
+	for _, pt := range p.partitions {
+		if pt.judge.source.Joins {
+			pending[pt.judge.source.Name] += pt.judge.Pending()
+		}
+	}
+	for source, n := range pending {
+		p.metrics.pending.WithLabelValues(source).Set(float64(n))
+	}
 }
 
 // markCommitted cleans what the response confirms and returns the first error

@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/imdswatch/imdswatch/detector"
 	"github.com/imdswatch/imdswatch/normalize"
@@ -51,6 +53,7 @@ type Fault struct {
 	Stage   Stage
 	Reason  normalize.Reason
 	Message string
+	Source  string // of the record
 	Stack   []byte // of a panic, for the log
 }
 
@@ -60,9 +63,12 @@ func (f *Fault) Error() string { return f.Message }
 // judge's next record; the alerts own their memory.
 type Verdict struct {
 	Outcome Outcome
-	Events  int
-	Alerts  []*detector.Alert
-	Fault   *Fault // nil for a record that was read whole
+	// Counts are the records that came to their outcomes by this judgement: one,
+	// or where records are joined none, or several that were judged before.
+	Counts [outcomes]int
+	Events int
+	Alerts []*detector.Alert
+	Fault  *Fault // nil for a record that was read whole
 }
 
 // Judge normalizes and matches the records of one partition. It is not safe for
@@ -76,7 +82,8 @@ type Judge struct {
 	events     []ecs.Event
 	matched    []*detector.Rule
 	alerts     []*detector.Alert
-	stage      Stage // where the record is, for a panic's fault
+	hits       []bool // by event: whether it raised an alert
+	stage      Stage  // where the record is, for a panic's fault
 }
 
 // NewJudge makes the judge of a partition.
@@ -91,11 +98,13 @@ func (j *Judge) Source() *normalize.Source { return j.source }
 func (j *Judge) Events() []ecs.Event { return j.events }
 
 // Judge judges one record by the set. A panic below it is a defect of ours and
-// costs this record alone: it becomes a fault, and the normalizer is made anew.
+// costs this record alone, and what was held back: it becomes a fault, and the
+// normalizer is made anew.
 func (j *Judge) Judge(r *normalize.Record, set *detector.Set) (v Verdict) {
-	j.events, j.alerts = j.events[:0], j.alerts[:0]
+	j.begin()
 	if normalize.Blank(r.Value) {
-		return Verdict{Outcome: Skipped}
+		v.Counts[Skipped] = 1
+		return v
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -105,32 +114,123 @@ func (j *Judge) Judge(r *normalize.Record, set *detector.Set) (v Verdict) {
 	j.stage = StageNormalize
 	var err error
 	j.events, err = j.normalizer.Normalize(j.events, r)
-	v.Events = len(j.events)
-	if v.Events > 0 {
-		v.Outcome = NoMatch
-	}
+	j.match(&v, set)
 	if err != nil {
-		v.Outcome, v.Fault = Unreadable, asFault(err)
+		v.Fault = j.fault(err)
+		v.Outcome = max(v.Outcome, Unreadable)
 	}
-	j.stage = StageDetect
-	for i := range j.events {
-		e := &j.events[i]
-		for _, rule := range set.Match(j.matched[:0], e) {
-			v.Outcome = Alerting
-			j.alerts = append(j.alerts, detector.NewAlert(rule, e, detector.Origin{
-				Source: j.source.Name, Shape: e.Shape, Topic: j.topic, Partition: j.partition,
-				Offset: e.Offset, Index: e.Index, Rules: set.Hash(),
-			}))
-		}
-	}
-	v.Alerts = j.alerts
+	j.count(&v)
 	return v
 }
 
-func asFault(err error) *Fault {
-	f := &Fault{Stage: StageNormalize, Reason: normalize.Shape, Message: err.Error()}
+// keepEvents are the rows that a judge keeps for the next record: a batch of
+// thousands would cost its size for ever.
+const keepEvents = 1 << 10
+
+func (j *Judge) begin() {
+	if cap(j.events) > keepEvents {
+		j.events = nil
+	}
+	clear(j.alerts)
+	j.events, j.alerts = j.events[:0], j.alerts[:0]
+}
+
+// Expire judges the events that get no more records; see normalize.Joiner. It
+// does nothing for a source that joins none.
+func (j *Judge) Expire(now time.Time, set *detector.Set) (v Verdict) {
+	j.begin()
+	joiner, ok := j.normalizer.(normalize.Joiner)
+	if !ok {
+		return v
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			v = j.panicked(p)
+		}
+	}()
+	j.stage = StageNormalize
+	j.events = joiner.Expire(j.events, now)
+	j.match(&v, set)
+	j.count(&v)
+	return v
+}
+
+// Safe is the offset up to which everything is judged, next if nothing is held
+// back.
+func (j *Judge) Safe(next int64) int64 {
+	if joiner, ok := j.normalizer.(normalize.Joiner); ok {
+		return joiner.Safe(next)
+	}
+	return next
+}
+
+// Pending is how many events are held back.
+func (j *Judge) Pending() int {
+	if joiner, ok := j.normalizer.(normalize.Joiner); ok {
+		return joiner.Pending()
+	}
+	return 0
+}
+
+// Reset drops what is held back: its records will come again.
+func (j *Judge) Reset() {
+	if joiner, ok := j.normalizer.(normalize.Joiner); ok {
+		joiner.Reset()
+	}
+}
+
+// match matches the events and raises alerts.
+func (j *Judge) match(v *Verdict, set *detector.Set) {
+	j.stage = StageDetect
+	j.hits = j.hits[:0]
+	for i := range j.events {
+		e := &j.events[i]
+		before := len(j.alerts)
+		for _, rule := range set.Match(j.matched[:0], e) {
+			j.alerts = append(j.alerts, detector.NewAlert(rule, e, detector.Origin{
+				Source: cmp.Or(e.Source, j.source.Name), Shape: e.Shape, Topic: j.topic, Partition: j.partition,
+				Offset: e.Offset, Index: e.Index, Rules: set.Hash(),
+			}))
+		}
+		j.hits = append(j.hits, len(j.alerts) > before)
+	}
+	v.Events, v.Alerts = len(j.events), j.alerts
+	switch {
+	case len(j.alerts) > 0:
+		v.Outcome = Alerting
+	case len(j.events) > 0:
+		v.Outcome = NoMatch
+	}
+}
+
+// count counts the records that the judgement decided. Each record of a joined
+// event has the event's outcome; events of one record share the weightiest.
+func (j *Judge) count(v *Verdict) {
+	joiner, ok := j.normalizer.(normalize.Joiner)
+	if !ok {
+		v.Counts[v.Outcome] = 1
+		return
+	}
+	joined, skipped := joiner.Settled()
+	v.Counts[Skipped] = skipped
+	if v.Fault != nil {
+		v.Counts[Unreadable]++
+	}
+	for i := 0; i < len(joined); {
+		records, outcome := joined[i], NoMatch
+		for first := i; i < len(joined) && (i == first || joined[i] == 0); i++ {
+			if j.hits[i] {
+				outcome = Alerting
+			}
+		}
+		v.Counts[outcome] += records
+	}
+}
+
+func (j *Judge) fault(err error) *Fault {
+	f := &Fault{Stage: StageNormalize, Reason: normalize.Shape, Message: err.Error(), Source: j.source.Name}
 	if e, ok := errors.AsType[*normalize.Error](err); ok {
-		f.Reason = e.Reason
+		f.Reason, f.Source = e.Reason, cmp.Or(e.Source, f.Source)
 	}
 	return f
 }
@@ -143,7 +243,7 @@ func (j *Judge) panicked(p any) Verdict {
 		Outcome: Unreadable,
 		Alerts:  j.alerts,
 		Fault: &Fault{
-			Stage: j.stage, Reason: Panic,
+			Stage: j.stage, Reason: Panic, Source: j.source.Name,
 			// The value of a panic may quote the record; its type cannot.
 			Message: fmt.Sprintf("imdswatch panicked on this record (%T)", p),
 			Stack:   debug.Stack(),
@@ -152,5 +252,6 @@ func (j *Judge) panicked(p any) Verdict {
 	if len(v.Alerts) > 0 {
 		v.Outcome = Alerting
 	}
+	v.Counts[v.Outcome] = 1
 	return v
 }

@@ -16,6 +16,7 @@ type metrics struct {
 	partitions, rulesLoaded                     prometheus.Gauge
 	rules                                       *prometheus.GaugeVec
 	dataLoss                                    prometheus.Counter
+	pending                                     *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer, version, commit string) *metrics {
@@ -49,6 +50,7 @@ func newMetrics(reg prometheus.Registerer, version, commit string) *metrics {
 		partitions:    gauge("partitions_assigned", "Partitions assigned to this member.").WithLabelValues(),
 		rulesLoaded:   gauge("rules_loaded", "Rules in force.").WithLabelValues(),
 		rules:         gauge("rules_info", "1, labelled with the hash of the rules in force.", "hash"),
+		pending:       gauge("joiner_pending_events", "Events that wait for more records.", "source"),
 		dataLoss:      counter("data_loss_total", "Offsets that retention or deletion took before they were read.").WithLabelValues(),
 		latency: histogram("event_to_alert_seconds", "From an event's own time to the acknowledgement of its alert.",
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 300, 3600, 86400}),
@@ -67,7 +69,9 @@ type tally struct {
 }
 
 func (t *tally) add(v Verdict, size int) {
-	t.outcomes[v.Outcome]++
+	for o, n := range v.Counts {
+		t.outcomes[o] += n
+	}
 	t.events += v.Events
 	t.bytes += size
 }

@@ -39,7 +39,7 @@ func (p *Pipeline) deliver(ctx context.Context, batch []*partition) (done, back 
 			if _, sent := pt.sent[id]; sent {
 				continue
 			}
-			d := deadLetter(p.cfg.DeadletterTopic, p.cfg.Version, pt.judge.source.Name, l.record, l.fault)
+			d := deadLetter(p.cfg.DeadletterTopic, p.cfg.Version, l.source(pt), l.record, l.fault)
 			truncateDeadLetter(d, int(p.limits.of(d.Topic)))
 			out = append(out, outgoing{d, pt, id, l.record.Offset})
 		}

@@ -98,7 +98,7 @@ func TestOutputIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, source := range normalize.Sources() {
+	for _, source := range normalize.Told() {
 		t.Run(source.Name, func(t *testing.T) {
 			attacks, nearMisses := source.Samples()
 			judge := pipeline.NewJudge(source, "raw."+source.Name, 3)

@@ -55,7 +55,7 @@ var settings = []struct {
 	{"TOPICS", "", nil, nil, `empty, want topic:source, for example raw.sysmon:windows`},
 	{"TOPICS", "a", nil, nil, `topic "a": want topic:source`},
 	{"TOPICS", ":ecs", nil, nil, `topic ":ecs": want topic:source`},
-	{"TOPICS", "a:sysmon", nil, nil, `topic "a:sysmon": no source "sysmon", want one of crowdstrike defend ecs windows`},
+	{"TOPICS", "a:sysmon", nil, nil, `topic "a:sysmon": no source "sysmon", want one of auditbeat auditd auto crowdstrike defend ecs endgame goaudit laurel m365 sentinelone windows`},
 	{"TOPICS", "/(/:ecs", nil, nil, "topic \"/(/:ecs\": error parsing regexp: missing closing ): `(`"},
 	{"ALERTS_TOPIC", " a ", func(c *config) any { return c.pipeline.AlertsTopic }, "a", ""},
 	{"ALERTS_TOPIC", "", nil, nil, `empty`},

@@ -129,7 +129,7 @@ func (d *demo) run(ctx context.Context) error {
 // find it.
 func startBroker(port int) (*kfake.Cluster, error) {
 	topics := []string{demoAlerts, demoDeadletters}
-	for _, s := range normalize.Sources() {
+	for _, s := range normalize.Told() {
 		topics = append(topics, demoInput+s.Name)
 	}
 	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(1, topics...)}
@@ -143,7 +143,7 @@ func startBroker(port int) (*kfake.Cluster, error) {
 // the alerts have the same ids each time. It returns how many of each source.
 func sendSamples(ctx context.Context, client *kgo.Client) (map[string]int, error) {
 	sent := map[string]int{}
-	for _, s := range normalize.Sources() {
+	for _, s := range normalize.Told() {
 		attacks, nearMisses := s.Samples()
 		for _, value := range append(nearMisses, attacks...) {
 			r := &kgo.Record{Topic: demoInput + s.Name, Value: value}
@@ -167,7 +167,7 @@ func (d *demo) pipeline(brokers []string) (*pipeline.Pipeline, *prometheus.Regis
 		Start: kgo.NewOffset().AtStart(), CommitInterval: 50 * time.Millisecond, DrainTimeout: 5 * time.Second,
 		Workers: 2, Version: version, Commit: commit(), Log: d.log,
 	}
-	for _, s := range normalize.Sources() {
+	for _, s := range normalize.Told() {
 		cfg.Topics = append(cfg.Topics, pipeline.Topic{Name: demoInput + s.Name, Source: s})
 	}
 	reg := newRegistry()
@@ -230,7 +230,7 @@ func progress(ctx context.Context, admin *kadm.Client) (alerts int64, done bool,
 	if err != nil {
 		return 0, false, err
 	}
-	for _, s := range normalize.Sources() {
+	for _, s := range normalize.Told() {
 		end, err := endOf(ctx, admin, demoInput+s.Name)
 		if err != nil {
 			return 0, false, err
@@ -260,7 +260,7 @@ func (d *demo) tell(sent, seen map[string]int) {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{"source", "records", "alerts", "silent near misses"})
-	for _, s := range normalize.Sources() {
+	for _, s := range normalize.Told() {
 		t.AppendRow(table.Row{s.Name, sent[s.Name], seen[s.Name], sent[s.Name] - seen[s.Name]})
 	}
 	fmt.Fprintf(d.stderr, "\n%s\n", t.Render())

@@ -62,7 +62,7 @@ func TestDemoAlertsOnEverySource(t *testing.T) {
 		}
 		hit[m.Source][m.Offset] = true
 	}
-	for _, s := range normalize.Sources() {
+	for _, s := range normalize.Told() {
 		attacks, nearMisses := s.Samples()
 		if len(attacks) == 0 || len(nearMisses) == 0 {
 			t.Errorf("%s: %d attacks, %d near misses, want some of both", s.Name, len(attacks), len(nearMisses))

@@ -51,7 +51,7 @@ var demands = []demand{
 	// Names match exactly: this is another member.
 	{names: `^case-variant-(upper-)?windows`, quiet: true},
 	// What cannot be read is never passed over.
-	{names: `^(utf16|utf32|gzip|zlib|schema-registry|xml|audit-line|cef|syslog|html|array|scalar|null|empty-(object|array))`, fault: true},
+	{names: `^(utf16|utf32|gzip|zlib|xml|audit-line|cef|syslog|html|array|scalar|null|empty-(object|array))`, fault: true},
 	{names: `^(command-line|event-id|provider|name-of-event|args|category|os-type)-object-`, fault: true},
 	{names: `^(comment|single-quotes|bare-names|missing-|wrong-bracket|leading-comma|unknown-escape|short-escape|control-raw|nul-raw)`, fault: true},
 	{names: `^pid-(nan|infinity|leading-zero|plus|point-|hex-raw|minus-alone)`, fault: true},

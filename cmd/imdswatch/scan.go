@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -23,9 +24,10 @@ import (
 const scanUsage = `Judge the raw records in files, or on stdin, and print the alerts. No Kafka is needed.
 
 Usage:
-  imdswatch scan --source NAME [FILE...]
+  imdswatch scan [FILE...]
 
-  --source NAME     the kind of raw record, see imdswatch sources
+  --source NAME     the kind of raw record, see imdswatch sources; auto, the default, tells
+                    each record's by its own members
   --events          print the normalized events in place of alerts
   --rules PATH      a rule file or folder, repeatable; builtin:imds if none is given
   --whole           each file is one record; else each line is
@@ -36,10 +38,10 @@ stderr, FILE:LINE: SOURCE: message (byte N), and makes the exit code 1. The last
 stderr sums up.
 
 Example:
-  echo '{"event":{"kind":"event","category":["process"],"type":["start"],"action":"exec"},
-  "host":{"os":{"type":"linux"}},"process":{"name":"curl","args":["curl",
+  echo '{"event":{"module":"endpoint","kind":"event","category":["process"],
+  "type":["start"],"action":"exec"},"host":{"os":{"type":"linux"}},"process":{"name":"curl","args":["curl",
   "http://169.254.169.254/latest/meta-data/iam/security-credentials/web"]}}' |
-    tr -d '\n' | imdswatch scan --source defend
+    tr -d '\n' | imdswatch scan
 `
 
 type scan struct {
@@ -71,7 +73,7 @@ func scanCommand() *cobra.Command {
 	var rules []string
 	s := &scan{}
 	c := &cobra.Command{Use: "scan [FILE...]", Long: scanUsage, Args: cobra.ArbitraryArgs}
-	c.Flags().StringVar(&source, "source", "", "")
+	c.Flags().StringVar(&source, "source", "auto", "")
 	c.Flags().StringVar(&out, "output", "", "")
 	c.Flags().StringArrayVar(&rules, "rules", nil, "")
 	c.Flags().BoolVar(&s.events, "events", false, "")
@@ -161,6 +163,9 @@ func (s *scan) file(name string, stdin io.Reader) error {
 		if err := s.record(judge, name, topic, &normalize.Record{Value: value}); err != nil {
 			return err
 		}
+		if err := s.end(judge, name, topic); err != nil {
+			return err
+		}
 		if broken != nil {
 			return fmt.Errorf("%s: %w", name, broken)
 		}
@@ -174,10 +179,13 @@ func (s *scan) file(name string, stdin io.Reader) error {
 			}
 		}
 		value, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
 		if err != nil {
+			if err := s.end(judge, name, topic); err != nil {
+				return err
+			}
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
 			return fmt.Errorf("%s:%d: %w", name, offset+1, err)
 		}
 		if normalize.Blank(value) {
@@ -191,26 +199,31 @@ func (s *scan) file(name string, stdin io.Reader) error {
 
 // record judges one record and prints what comes of it.
 func (s *scan) record(judge *pipeline.Judge, name, topic string, r *normalize.Record) error {
-	v := judge.Judge(r, s.set)
 	s.sum.Records++
+	return s.take(judge, judge.Judge(r, s.set), name, topic, r.Offset)
+}
+
+// end judges what is held back at the end of a file: it gets no more records.
+func (s *scan) end(judge *pipeline.Judge, name, topic string) error {
+	return s.take(judge, judge.Expire(normalize.EndOfInput, s.set), name, topic, 0)
+}
+
+// take counts and prints what a judgement came to.
+func (s *scan) take(judge *pipeline.Judge, v pipeline.Verdict, name, topic string, offset int64) error {
 	s.sum.Events += v.Events
 	s.sum.Alerts += len(v.Alerts)
-	switch v.Outcome {
-	case pipeline.Skipped:
-		s.sum.Skipped++
-	case pipeline.NoMatch:
-		s.sum.NoMatch++
-	}
+	s.sum.Skipped += v.Counts[pipeline.Skipped]
+	s.sum.NoMatch += v.Counts[pipeline.NoMatch]
 	if v.Fault != nil {
 		s.sum.Errors++
-		if s.complaints.Show(s.source.Name + " " + string(v.Fault.Reason)) {
-			fmt.Fprintf(s.stderr, "%s:%d: %s: %s\n", name, r.Offset+1, s.source.Name, v.Fault.Message)
+		if s.complaints.Show(v.Fault.Source + " " + string(v.Fault.Reason)) {
+			fmt.Fprintf(s.stderr, "%s:%d: %s: %s\n", name, offset+1, v.Fault.Source, v.Fault.Message)
 		}
 	}
 	if s.events {
 		events := judge.Events()
 		for i := range events {
-			s.buf = appendEvent(s.buf[:0], &events[i], s.source.Name, topic)
+			s.buf = appendEvent(s.buf[:0], &events[i], cmp.Or(events[i].Source, s.source.Name), topic)
 			if err := s.out.event(s.buf); err != nil {
 				return err
 			}

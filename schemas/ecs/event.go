@@ -38,6 +38,9 @@ type Event struct {
 	Index int
 	// Shape is the wrapping in which the source sent the event.
 	Shape string
+	// Source is the name of the source that the record itself told; empty where
+	// the source was known.
+	Source string
 
 	schema *Schema
 	row    [][]Value
@@ -80,7 +83,7 @@ func (e *Event) Reset() {
 		}
 	}
 	e.set = e.set[:0]
-	e.Offset, e.Index, e.Shape = 0, 0, ""
+	e.Offset, e.Index, e.Shape, e.Source = 0, 0, "", ""
 }
 
 // Schema is the schema of the event.
@@ -150,7 +153,7 @@ func (e *Event) Clone() *Event {
 		}
 	}
 	c := NewEvent(e.schema)
-	c.Offset, c.Index, c.Shape = e.Offset, e.Index, e.Shape
+	c.Offset, c.Index, c.Shape, c.Source = e.Offset, e.Index, e.Shape, e.Source
 	buf := make([]byte, 0, size)
 	for _, f := range e.set {
 		for _, v := range e.row[f] {

@@ -17,6 +17,7 @@ const (
 	EventSequence
 	EventSeverity
 	EventType
+	ErrorMessage
 	HostHostname
 	HostID
 	HostName
@@ -156,6 +157,7 @@ var defaultFields = []Def{
 	EventSequence:                         {"event.sequence", Long, Min, false},
 	EventSeverity:                         {"event.severity", Long, Min, false},
 	EventType:                             {"event.type", Keyword, Min, true},
+	ErrorMessage:                          {"error.message", Keyword, Min, false},
 	HostHostname:                          {"host.hostname", Keyword, Min, false},
 	HostID:                                {"host.id", Keyword, Min, false},
 	HostName:                              {"host.name", Keyword, Min, false},
