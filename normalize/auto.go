@@ -12,7 +12,7 @@ import (
 
 var _ = register(Source{
 	Name:   "auto",
-	Shapes: []string{"those of the sources"},
+	Shapes: []string{"any"},
 	Joins:  true,
 	Key:    "that of the sources on the topic",
 	Needs:  "records of any of the other sources; each is told by its own members",

@@ -19,18 +19,21 @@ import (
 func (s *scene) alertsOf(t *testing.T, records ...*kgo.Record) map[string]*detector.Alert {
 	t.Helper()
 	alerts := map[string]*detector.Alert{}
-	normalizers := map[string]normalize.Normalizer{}
+	judges := map[topicPartition]*Judge{}
+	take := func(v Verdict) {
+		for _, a := range v.Alerts {
+			alerts[a.ID()] = a
+		}
+	}
 	for _, r := range records {
-		if normalizers[r.Topic] == nil {
-			normalizers[r.Topic] = s.cfg.sourceOf(r.Topic).New()
+		tp := topicPartition{r.Topic, r.Partition}
+		if judges[tp] == nil {
+			judges[tp] = NewJudge(s.cfg.sourceOf(r.Topic), r.Topic, r.Partition)
 		}
-		events, _ := normalizers[r.Topic].Normalize(nil, &normalize.Record{Value: r.Value, Key: r.Key, Time: r.Timestamp, Offset: r.Offset})
-		for i := range events {
-			for _, rule := range s.set.Match(nil, &events[i]) {
-				a := detector.NewAlert(rule, &events[i], detector.Origin{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Index: events[i].Index})
-				alerts[a.ID()] = a
-			}
-		}
+		take(judges[tp].Judge(&normalize.Record{Value: r.Value, Key: r.Key, Time: r.Timestamp, Offset: r.Offset}, s.set))
+	}
+	for _, j := range judges {
+		take(j.Expire(normalize.EndOfInput, s.set))
 	}
 	return alerts
 }
