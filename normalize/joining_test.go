@@ -3,6 +3,7 @@ package normalize
 import (
 	"bytes"
 	"cmp"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -22,13 +23,13 @@ type auditLine struct {
 	text   []byte
 }
 
-// auditStream is what 50 hosts sent, by partition, and what must come of it.
+// auditStream is what 200 hosts sent, by partition, and what must come of it.
 type auditStream struct {
-	partitions [4][]auditLine
+	partitions [8][]auditLine
 	want       map[string]bool // "host serial" of each start, and whether it lacks arguments
 }
 
-// newAuditStream makes events of 50 hosts, of which every third is no start. Of
+// newAuditStream makes events of 200 hosts, of which every third is no start. Of
 // their lines 1 % are lost and 1 % come twice. Shuffled, each comes up to
 // 500 ms late; else they come in the order of the kernel.
 func newAuditStream(seed uint64, events int, shuffled bool) *auditStream {
@@ -36,10 +37,10 @@ func newAuditStream(seed uint64, events int, shuffled bool) *auditStream {
 	facts := rand.New(rand.NewPCG(seed, 1)) // what happened is the same in either order
 	order := rand.New(rand.NewPCG(seed, 2))
 	at := time.Date(2026, 2, 3, 9, 0, 0, 0, time.UTC)
-	var serials [50]int // those of hosts collide
+	var serials [200]int // those of hosts collide
 	for n := range events {
 		at = at.Add(time.Duration(facts.IntN(10)) * time.Millisecond)
-		host := facts.IntN(50)
+		host := facts.IntN(200)
 		serials[host]++
 		id := fmt.Sprintf("audit(%d.%03d:%d):", at.Unix(), at.Nanosecond()/1e6, serials[host])
 		call := 59
@@ -75,7 +76,7 @@ func newAuditStream(seed uint64, events int, shuffled bool) *auditStream {
 					came = at.Add(time.Duration(order.IntN(500)) * time.Millisecond)
 				}
 				text := fmt.Appendf(nil, "node=tern-%d type=%s msg=%s %s", host, kind, id, body)
-				s.partitions[host%4] = append(s.partitions[host%4], auditLine{at: came, host: host, event: n, text: text})
+				s.partitions[host%8] = append(s.partitions[host%8], auditLine{at: came, host: host, event: n, text: text})
 			}
 		}
 		if !noCall {
@@ -186,10 +187,12 @@ func (s *auditStream) run(t *testing.T, restarts *rand.Rand) map[string]*seenSta
 	return all
 }
 
+var auditEvents = flag.Int("audit-events", 20_000, "events of the joiner's test")
+
 // TestJoinedEventsDoNotDependOnTheOrder: whatever the order of the records, and
 // wherever it is taken away and goes on, the joiner gives the same events.
 func TestJoinedEventsDoNotDependOnTheOrder(t *testing.T) {
-	events := 20_000
+	events := *auditEvents
 	if testing.Short() || underRace {
 		events = 4_000
 	}
