@@ -18,7 +18,7 @@ var _ = register(Source{
 type document struct {
 	*ecsMembers
 	wanted  func(*ecsMembers) (bool, *Error)
-	derives bool // related.* and a missing @timestamp
+	derives bool // missing arguments, related.* and a missing @timestamp
 }
 
 // isProcess wants every process event; whether it is a start is for the rule to
@@ -43,6 +43,7 @@ func (d *document) Normalize(dst []ecs.Event, r *Record) ([]ecs.Event, error) {
 	e.Offset, e.Shape = r.Offset, "ecs"
 	d.copyFields(e, nil)
 	if d.derives {
+		d.fillArgs(e, ecs.ProcessArgs, ecs.ProcessArgsCount, ecs.ProcessCommandLine)
 		relate(e)
 		recordTime(e, r)
 	}

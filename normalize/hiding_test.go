@@ -1,8 +1,11 @@
 package normalize_test
 
 import (
-	"encoding/json"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,19 +14,29 @@ import (
 	"github.com/imdswatch/imdswatch/schemas/ecs"
 )
 
-// hidden are ways in which an attacker or a shipper can write one request so
-// that a reader that is careless about one layer does not see it. line changes
-// the command, record the bytes of the record that it ended up in.
+// hidden are ways in which an attacker, the kernel or a shipper can write one
+// request so that a reader that is careless about one layer does not see it.
+// line changes the command, audit the lines in which the audit system tells of
+// it, record the bytes of the record that it ended up in.
 var hidden = []struct {
-	name         string
-	layers       string // those of a record in which there is this way, "" for all
-	line, record func(string) string
+	name                string
+	layers              string // those of a row in which there is this way, "" for all
+	line, audit, record func(string) string
 }{
 	{name: "as it is"},
 	{name: "upper case", line: strings.ToUpper},
 	{name: "padding", line: func(c string) string { return strings.Replace(c, " ", " -A "+strings.Repeat("x", 5000)+" ", 1) }},
-	{name: "quotes in the URL", line: replace("/latest/meta-data/iam", `/la""test/"meta-data"/iam`)},
 	{name: "empty argument", line: replace(" -s ", ` ""  -s `)},
+	{name: "quotes in the URL", layers: "command line", line: replace("/latest/meta-data/iam", `/la""test/"meta-data"/iam`)},
+	{name: "hex", layers: "audit lines", audit: func(lines string) string { return rewrite(lines, "$n=", inHex) }},
+	{name: "over fields", layers: "audit lines", audit: func(lines string) string { return rewrite(lines, "$n_len=99 $n[0]=$q $n[1]=", inHex) }},
+	{name: "over records", layers: "audit lines", audit: overRecords},
+	{name: "over records in reverse", layers: "audit lines", audit: func(lines string) string {
+		all := strings.Split(overRecords(lines), "\n")
+		slices.Reverse(all)
+		return strings.Join(all, "\n")
+	}},
+	{name: "%6d", layers: "percent codes", record: replace("meta-data", "%6deta-data")},
 	{name: `\/`, layers: "JSON", record: replace("/latest/", `\/latest\/`)},
 	{name: `\u002f`, layers: "JSON", record: replace("/latest/", `\u002flatest\u002F`)},
 	{name: `\u006d`, layers: "JSON", record: replace("meta-data", `\u006deta-data`)},
@@ -32,103 +45,100 @@ var hidden = []struct {
 	{name: "&#x6D;", layers: "XML", record: replace("meta-data", "&#x6D;eta-data")},
 	{name: `\u0026#x6d;`, layers: "XML in JSON", record: replace("meta-data", `\u0026#x6d;eta-data`)},
 	{name: "CDATA", layers: "XML", record: replace("/latest/", "<![CDATA[/lat]]>est<!-- -->/")},
-	{name: "line twice", layers: "named", record: twice},
+	{name: "member twice", layers: "names", record: twice},
+	{name: "array action", layers: "event.action", record: func(raw string) string {
+		return regexp.MustCompile(`action":"(\w+)"`).ReplaceAllString(raw, `action":["fork","$1","end"]`)
+	}},
 }
 
 func replace(from, to string) func(string) string {
 	return func(s string) string { return strings.Replace(s, from, to, 1) }
 }
 
-// twice puts a harmless command line in front of the real one, under the same
-// name.
+// rewrite writes the argument that is a URL in another of the kernel's ways: its
+// number is $n, its first part, if it is cut in two, $q in quotes, and the rest
+// follows, as encode writes it.
+func rewrite(lines, as string, encode func(string) string) string {
+	return regexp.MustCompile(`a\d+="(?i:http)[^"]*"`).ReplaceAllStringFunc(lines, func(field string) string {
+		n, rest, _ := strings.Cut(strings.TrimSuffix(field, `"`), `="`)
+		first := ""
+		if strings.Contains(as, "$q") {
+			const cut = len("http://169.254.169.254/latest/meta-d")
+			first, rest = rest[:cut], rest[cut:]
+		}
+		return strings.NewReplacer("$n", n, "$q", inQuotes(first)).Replace(as) + encode(rest)
+	})
+}
+
+func overRecords(lines string) string {
+	return rewrite(lines, "$n_len=99 $n[0]=$q\ntype=EXECVE msg="+auditID+": $n[1]=", inQuotes)
+}
+
+func inHex(s string) string    { return strings.ToUpper(hex.EncodeToString([]byte(s))) }
+func inQuotes(s string) string { return `"` + s + `"` }
+
+// twice puts a harmless command in front of the real one, under the same name.
 func twice(raw string) string {
-	return strings.NewReplacer(`"CommandLine":`, `"CommandLine":"harmless","CommandLine":`, `"command_line":`, `"command_line":"harmless","command_line":`,
-		`\"CommandLine\":`, `\"CommandLine\":\"harmless\",\"CommandLine\":`, `<Data Name='CommandLine'>`, `<Data Name='CommandLine'>harmless</Data><Data Name='CommandLine'>`).Replace(raw)
+	raw = regexp.MustCompile(`(\\?")((?i:[a-z.]*command_?line|[a-z.]*cmdline)\\?":)`).ReplaceAllString(raw, `$1$2${1}harmless$1,$1$2`)
+	raw = regexp.MustCompile(`(\\?")((?:process\.)?args\\?":|ARGV\\?":)`).ReplaceAllString(raw, `$1$2[${1}harmless$1],$1$2`)
+	return strings.ReplaceAll(raw, `<Data Name='CommandLine'>`, `<Data Name='CommandLine'>harmless</Data><Data Name='CommandLine'>`)
 }
 
-// hiding are the rows of the matrix: a shape of a source, what its records are
-// written in, and the record that it makes of a command line. A source joins
-// with rows of its own.
-var hiding = []struct {
-	source, shape, layers string
-	wrap                  func(line string) string
-}{
-	{"windows", "winlogbeat8", "JSON, named", func(l string) string { return winlog("8.19.3", "", l) }},
-	{"windows", "winlogbeat7", "JSON, named", func(l string) string { return winlog("7.17.9", "", l) }},
-	{"windows", "elastic-agent", "JSON, named", func(l string) string { return winlog("9.1.4", `"data_stream":{},`, l) }},
-	{"windows", "winlogbeat7-module", "JSON, named", func(l string) string { return module("7.17.9", l) }},
-	{"windows", "ingested", "JSON, named", func(l string) string { return module("8.19.3", l) }},
-	{"windows", "xml", "XML, named", eventXML},
-	{"windows", "syslog-xml", "XML, named", func(l string) string { return "<14>Mar 11 06:25:02 rye-web-2 sysmon: " + eventXML(l) }},
-	{"windows", "syslog-xml", "XML in JSON, named", func(l string) string { return `{"MESSAGE":` + quote(eventXML(l)) + `}` }},
-	{"windows", "nxlog", "JSON, named", func(l string) string { return flat(`"SourceModuleType":"im_msvistalog",`, l) }},
-	{"windows", "get-winevent", "JSON, named", func(l string) string { return flat("", l) }},
-	{"windows", "fluent-bit", "JSON, by order", inserts},
-	{"windows", "fluent-bit", "XML in JSON, named", func(l string) string { return `{"System":` + quote(eventXML(l)) + `,"Message":""}` }},
-	{"windows", "fluent-bit", "JSON, named", func(l string) string {
-		return `{"ProviderName":"Microsoft-Windows-Sysmon","EventID":1,"Qualifiers":"","EventData":` + eventData(l) + `}`
-	}},
-	{"windows", "vector", "JSON, named", func(l string) string {
-		return `{"source_type":"windows_event_log","provider_name":"Microsoft-Windows-Sysmon","event_id":1,"event_data":` + eventData(l) + `}`
-	}},
-	{"windows", "azure-securityevent", "JSON, named", func(l string) string {
-		return `{"EventSourceName":"Microsoft-Windows-Security-Auditing","EventID":4688,"Activity":"4688","NewProcessName":"C:\\Windows\\System32\\curl.exe","CommandLine":` + quote(l) + `}`
-	}},
-	{"windows", "azure-windowsevent", "JSON in JSON, named", func(l string) string {
-		return `{"Provider":"Microsoft-Windows-Sysmon","EventID":1,"EventData":` + quote(eventData(l)) + `}`
-	}},
-	{"windows", "azure-windowsevent", "XML in JSON, named", func(l string) string {
-		_, data, _ := strings.Cut(strings.TrimSuffix(eventXML(l), "</Event>"), "</System>")
-		return `{"Source":"Microsoft-Windows-Sysmon","EventID":1,"EventData":` + quote("<DataItem>"+data+"</DataItem>") + `}`
-	}},
-	{"windows", "evtx-dump", "JSON, named", func(l string) string {
-		return `{"Event":{"System":{"Provider":{"#attributes":{"Name":"Microsoft-Windows-Sysmon"}},"EventID":1},"EventData":` + eventData(l) + `}}`
-	}},
-}
+// oneEach is the layer of rows that send a record for each line.
+const oneEach = "a record a line"
 
-func winlog(version, more, line string) string {
-	return `{"agent":{"version":"` + version + `"},` + more + `"winlog":{"provider_name":"Microsoft-Windows-Sysmon","event_id":"1","event_data":` + eventData(line) + `}}`
-}
+// listing asks for the names of roles; a byte more, and it asks for keys.
+const listing = "curl -s http://169.254.169.254/latest/meta-data/iam/security-credentials/"
 
-// module gives no arguments: those of pipelines are not taken over.
-func module(version, line string) string {
-	return `{"agent":{"version":"` + version + `"},"winlog":{"provider_name":"Microsoft-Windows-Security-Auditing","event_id":"4688"},` +
-		`"process":{"executable":"C:\\Windows\\System32\\curl.exe","args":["kept"],"command_line":` + quote(line) + `}}`
-}
-
-func flat(more, line string) string {
-	return `{` + more + `"SourceName":"Microsoft-Windows-Sysmon","EventID":1,` + strings.TrimPrefix(eventData(line), "{")
-}
-
-func eventData(line string) string {
-	return `{"Image":"C:\\Windows\\System32\\curl.exe","CommandLine":` + quote(line) + `}`
-}
-
-func eventXML(line string) string {
-	line = strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(line)
-	return `<Event><System><Provider Name='Microsoft-Windows-Sysmon'/><EventID>1</EventID></System><EventData>` +
-		`<Data Name='Image'>C:\Windows\System32\curl.exe</Data><Data Name='CommandLine'>` + line + `</Data></EventData></Event>`
-}
-
-func inserts(line string) string {
-	const guid = `"{3D5E7F90-0A1D-69B1-4C02-000000002E00}"`
-	return `{"ProviderName":"Microsoft-Windows-Sysmon","EventID":1,"StringInserts":["-","2026-03-11 06:21:33.408",` + guid + `,6124,"C:\\Windows\\System32\\curl.exe","-","-","-","-","-",` +
-		quote(line) + `,"-","-","-","-",3,"-","-",` + guid + `,5980,"-","-","-"]}`
-}
-
-func quote(s string) string {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil {
-		panic(err)
+// records are what a row makes of a command line.
+func (r *hidingRow) records(line string, audit, record func(string) string) []string {
+	raw := line
+	if strings.Contains(r.layers, "audit lines") {
+		raw = hide(execve(line), audit)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	raw = hide(r.wrap(raw), record)
+	if strings.Contains(r.layers, oneEach) {
+		return strings.Split(raw, "\n")
+	}
+	return []string{raw}
 }
 
-// TestHiding wants of every cell that the request for a role's keys alerts and
-// that its twin, one byte short of the role's name, does not.
-func TestHiding(t *testing.T) {
+// hide is what a way of hiding makes of a text: something else.
+func hide(s string, way func(string) string) string {
+	if way == nil {
+		return s
+	}
+	if way(s) == s {
+		panic(fmt.Sprintf("nothing is hidden in %.2000s", s))
+	}
+	return way(s)
+}
+
+// judge counts the events of the records of one source and the alerts they make.
+func judge(n normalize.Normalizer, set *detector.Set, want *hidingRow, records []string) (events, alerts int, err error) {
+	take := func(es []ecs.Event) {
+		for i := range es {
+			alerts += len(set.Match(nil, &es[i]))
+			if e := &es[i]; e.Shape != want.shape || e.Source != "" && e.Source != want.source {
+				err = errors.Join(err, fmt.Errorf("event of %s/%s", e.Source, e.Shape))
+			}
+		}
+		events += len(es)
+	}
+	for i, raw := range records {
+		es, fault := n.Normalize(nil, &normalize.Record{Value: []byte(raw), Offset: int64(i)})
+		err = errors.Join(err, fault)
+		take(es)
+	}
+	if joiner, ok := n.(normalize.Joiner); ok {
+		take(joiner.Expire(nil, normalize.EndOfInput))
+		joiner.Reset()
+	}
+	return events, alerts, err
+}
+
+func builtinSet(t *testing.T) *detector.Set {
+	t.Helper()
 	rule, err := detector.Builtin(ecs.Default)
 	if err != nil {
 		t.Fatal(err)
@@ -137,43 +147,86 @@ func TestHiding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const listing = "curl.exe -s http://169.254.169.254/latest/meta-data/iam/security-credentials/"
+	return set
+}
+
+// TestHiding wants of every cell that the request for a role's keys alerts and
+// that its twin, one byte short of the role's name, does not, whether the row's
+// source reads the records or auto.
+func TestHiding(t *testing.T) {
+	set, auto := builtinSet(t), normalize.Lookup("auto").New()
+	rows := map[string]int{}
 	var matrix strings.Builder
 	for _, h := range hidden {
 		fmt.Fprintf(&matrix, " | %s", h.name)
 	}
-	for _, r := range hiding {
+	for i := range hiding {
+		r := &hiding[i]
+		rows[r.source]++
+		own := normalize.Lookup(r.source).New()
 		fmt.Fprintf(&matrix, "\n%s/%s (%s)", r.source, r.shape, r.layers)
-		n := normalize.Lookup(r.source).New()
 		for _, h := range hidden {
 			if !strings.Contains(r.layers, h.layers) {
-				fmt.Fprintf(&matrix, " | n/a: not %s", h.layers)
+				fmt.Fprintf(&matrix, " | n/a: no %s", h.layers)
 				continue
 			}
-			alerts := func(line string) bool {
-				if h.line != nil {
-					line = h.line(line)
+			alerts := func(n normalize.Normalizer, line string) bool {
+				records := r.records(hide(line, h.line), h.audit, h.record)
+				events, alerts, err := judge(n, set, r, records)
+				if events != 1 || err != nil {
+					t.Errorf("%s/%s (%s), %s: %T: %d events, error %v, of %.2000s", r.source, r.shape, r.layers, h.name, n, events, err, records)
 				}
-				plain := r.wrap(line)
-				raw := plain
-				if h.record != nil {
-					raw = h.record(raw)
-				}
-				events, err := n.Normalize(nil, &normalize.Record{Value: []byte(raw)})
-				if len(events) != 1 || err != nil || events[0].Shape != r.shape || (raw == plain) != (h.record == nil) {
-					t.Errorf("%s, %s: %d events, error %v, of %.2000s", r.shape, h.name, len(events), err, raw)
-					return false
-				}
-				return len(set.Match(nil, &events[0])) == 1
+				return alerts == 1
 			}
-			attack, twin := alerts(listing+"r"), alerts(listing)
 			cell := "seen"
-			if !attack || twin {
-				cell = fmt.Sprintf("attack %v, twin %v", attack, twin)
-				t.Errorf("%s/%s (%s), %s: %s", r.source, r.shape, r.layers, h.name, cell)
+			for _, n := range []normalize.Normalizer{own, auto} {
+				if attack, twin := alerts(n, listing+"r"), alerts(n, listing); !attack || twin {
+					cell = fmt.Sprintf("%T: attack %v, twin %v", n, attack, twin)
+					t.Errorf("%s/%s (%s), %s: %s", r.source, r.shape, r.layers, h.name, cell)
+				}
 			}
 			fmt.Fprintf(&matrix, " | %s", cell)
 		}
 	}
+	for _, s := range normalize.Told() {
+		if rows[s.Name] == 0 {
+			t.Errorf("no row of %s", s.Name)
+		}
+	}
 	t.Log(matrix.String())
+}
+
+// TestHidingNothing wants no alert of what only looks like the attack, in any
+// row of a source that has the words to change.
+func TestHidingNothing(t *testing.T) {
+	set, auto := builtinSet(t), normalize.Lookup("auto").New()
+	var table strings.Builder
+	for _, l := range lookAlikes {
+		rows := 0
+		for i := range hiding {
+			r := &hiding[i]
+			if !slices.Contains(strings.Fields(l.sources), r.source) {
+				continue
+			}
+			attack := r.records(listing+"r", nil, nil)
+			changed := slices.Clone(attack)
+			for i := range changed {
+				changed[i] = strings.NewReplacer(l.fromTo...).Replace(changed[i])
+			}
+			if slices.Equal(changed, attack) {
+				continue
+			}
+			rows++
+			for _, n := range []normalize.Normalizer{normalize.Lookup(r.source).New(), auto} {
+				if _, alerts, err := judge(n, set, r, changed); alerts != 0 || err != nil {
+					t.Errorf("%s of %s/%s (%s), read by %T: %d alerts, error %v, of %.2000s", l.name, r.source, r.shape, r.layers, n, alerts, err, changed)
+				}
+			}
+		}
+		if rows == 0 {
+			t.Errorf("%s: no row of %s has the words", l.name, l.sources)
+		}
+		fmt.Fprintf(&table, "\n%s: %s: none of %d rows alerts", l.sources, l.name, rows)
+	}
+	t.Log(table.String())
 }

@@ -171,7 +171,8 @@ func spellings(m *members) map[path][]string {
 // unwrapped is a value without the header of a schema registry's serializer: a
 // zero, an id of four bytes, and JSON.
 func unwrapped(raw []byte) []byte {
-	if len(raw) > 5 && raw[0] == 0 && bytes.IndexByte([]byte("{[< \t\r\n"), raw[5]) >= 0 {
+	utf16 := len(raw) > 5 && raw[1] != 0 && raw[2] == 0 && raw[4] == 0
+	if len(raw) > 5 && raw[0] == 0 && !utf16 && bytes.IndexByte([]byte("{[< \t\r\n"), raw[5]) >= 0 {
 		return raw[5:]
 	}
 	return raw

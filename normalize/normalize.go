@@ -163,7 +163,7 @@ func text(value []byte) ([]byte, int, *Error) {
 // bytes Avro and Protobuf begin with a length or an index.
 func unframe(value []byte) (rest []byte, framed int, err *Error) {
 	const header = 5
-	if len(value) <= header || value[0] != 0 || value[1] != 0 && value[2] == 0 && value[3] != 0 { // the latter is UTF-16
+	if len(value) <= header || value[0] != 0 || value[1] != 0 && value[2] == 0 && value[4] == 0 { // the latter is UTF-16
 		return value, 0, nil
 	}
 	switch value[header] {
