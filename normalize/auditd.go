@@ -211,7 +211,7 @@ func (a *auditd) take(h *auditHost, rec *auditRecord, shape string) {
 	default:
 		p = a.start(key, a.record, a.place, shape)
 	}
-	a.add(p, rec.kind, rec.body)
+	a.add(p, a.record, rec.kind, rec.body)
 	switch {
 	case p.has[auditSyscall] && (p.call == execNot || p.failed),
 		p.done && (p.has[auditTitle] || p.has[auditEnd]):

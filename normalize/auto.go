@@ -32,7 +32,8 @@ type sign struct {
 type auto struct {
 	*members
 	marks       []mark
-	normalizers []Normalizer // by place in marks; made when first needed
+	sources     []*Source
+	normalizers []Normalizer // by place in sources; made when first needed
 	joined      []int        // of the last call; see Settled
 	skipped     int
 }
@@ -51,7 +52,8 @@ var autoOrder = []string{"crowdstrike", "sentinelone", "m365", "laurel", "goaudi
 func newAuto() *auto {
 	a := &auto{}
 	var paths []string
-	for place, s := range Told() {
+	a.sources = Told()
+	for place, s := range a.sources {
 		for _, set := range s.Marks {
 			m := mark{source: s, place: place}
 			for _, text := range set {
@@ -94,7 +96,8 @@ func Told() []*Source {
 //
 // Members come before text, and the text that stands first before any other:
 // what the user of a host writes, such as a command line, is no member's name
-// and stands behind what his sensor writes. The signs of ecs are the weakest.
+// and stands behind what his sensor writes. A category alone is the weakest sign:
+// shippers set it too.
 func (a *auto) tell(value []byte) (*mark, *Error) {
 	a.reset()
 	doc, _, err := text(value)
@@ -119,7 +122,7 @@ func (a *auto) tell(value []byte) (*mark, *Error) {
 				}
 			}
 		case !a.fits(m):
-		case m.source.Name != "ecs":
+		case !m.weak():
 			return m, nil
 		case weak == nil:
 			weak = m
@@ -133,6 +136,9 @@ func (a *auto) tell(value []byte) (*mark, *Error) {
 	}
 	return first, nil
 }
+
+// weak reports whether a mark is one that documents of other sources have too.
+func (m *mark) weak() bool { return m.source.Name == "ecs" && len(m.signs) == 1 }
 
 // text reports whether a mark is a part of a text.
 func (m *mark) text() bool { return strings.HasPrefix(m.signs[0].value, "*") }
@@ -206,6 +212,9 @@ func (a *auto) Normalize(dst []ecs.Event, r *Record) ([]ecs.Event, error) {
 	from := len(dst)
 	dst, err := a.normalizers[m.place].Normalize(dst, r)
 	a.settle(m.place, dst[from:], m.source.Name, err)
+	if _, joins := a.normalizers[m.place].(Joiner); !joins && !r.Time.IsZero() {
+		dst = a.expire(dst, r.Time) // a topic that is never silent must not hold events for ever
+	}
 	if fault, ok := errors.AsType[*Error](err); ok {
 		fault.Source = m.source.Name
 	}
@@ -238,8 +247,12 @@ func (a *auto) settle(place int, events []ecs.Event, source string, err error) {
 // Expire appends what the sources that join give up.
 func (a *auto) Expire(dst []ecs.Event, now time.Time) []ecs.Event {
 	a.joined, a.skipped = a.joined[:0], 0
-	for place, source := range Told() {
-		if joiner, ok := a.normalizers[place].(Joiner); ok {
+	return a.expire(dst, now)
+}
+
+func (a *auto) expire(dst []ecs.Event, now time.Time) []ecs.Event {
+	for place, source := range a.sources {
+		if joiner, ok := a.normalizers[place].(Joiner); ok && joiner.Pending() > 0 {
 			from := len(dst)
 			dst = joiner.Expire(dst, now)
 			a.settle(place, dst[from:], source.Name, nil)

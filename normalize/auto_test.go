@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -166,4 +167,42 @@ func TestAutoIsNotMisledByWhatUsersWrite(t *testing.T) {
 			t.Errorf("%s: no attack carries the marks", name)
 		}
 	}
+}
+
+// TestAutoIsNotMisledByAMessage: pipelines copy the command line into message,
+// with all that its user writes.
+func TestAutoIsNotMisledByAMessage(t *testing.T) {
+	for _, written := range []string{"", " audit(", " type=X msg=audit(1.1:1):", ` {\"ID\":\"1:1\"}`, ` {\"sequence\":1`, " <Event", " AdvancedHunting-"} {
+		raw := `{"message":"curl` + written + `","event":{"kind":"event","category":["process"],"type":["start"],"action":"exec"},` +
+			`"host":{"os":{"type":"linux"}},"process":{"name":"curl","args":["curl"]}}`
+		events, err := newAuto().Normalize(nil, &Record{Value: []byte(raw)})
+		if len(events) != 1 || err != nil || events[0].Source != "ecs" {
+			t.Errorf("%q: %d events, error %v, want one of ecs", written, len(events), err)
+		}
+	}
+}
+
+// TestAutoLetsGoOnABusyTopic: the records of other sources move the clock by
+// which an event ends that gets no more records.
+func TestAutoLetsGoOnABusyTopic(t *testing.T) {
+	a := newAuto()
+	at := arrival
+	line := []byte(`node=a type=SYSCALL msg=audit(1770110142.187:7): arch=c000003e syscall=59 success=yes exit=0 ppid=1 pid=2 uid=0 comm="curl" exe="/usr/bin/curl"`)
+	if events, err := a.Normalize(nil, &Record{Value: line, Time: at}); len(events) != 0 || err != nil || a.Safe(1) != 0 {
+		t.Fatalf("%d events, error %v, safe %d", len(events), err, a.Safe(1))
+	}
+	for i := range int64(100) {
+		at = at.Add(time.Second)
+		events, err := a.Normalize(nil, &Record{Value: []byte(`{"event_simpleName":"EndOfProcess"}`), Time: at, Offset: 1 + i})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(events) == 1 {
+			if joined, skipped := a.Settled(); len(joined) != 1 || joined[0] != 1 || skipped != 1 {
+				t.Errorf("accounts of %v records and %d skipped, want 1 and 1", joined, skipped)
+			}
+			return
+		}
+	}
+	t.Errorf("the event is held back after 100 s, safe %d", a.Safe(101))
 }

@@ -10,7 +10,10 @@ var _ = register(Source{
 	Key:    "any",
 	Needs:  "documents that are ECS already; every field the schema knows is taken as it stands, nothing is derived",
 	New:    func() Normalizer { return &document{ecsMembers: newECSMembers("imdswatch.id"), wanted: isProcess} },
-	Marks:  [][]string{{"event.category"}, {"event.kind"}, {"event.type"}},
+	Marks: [][]string{
+		{"event.category=process", "process.args"}, {"event.category=process", "process.command_line"}, {"event.category=process", "process.executable"},
+		{"event.category"}, {"event.kind"}, {"event.type"},
+	},
 })
 
 // document reads records that are ECS documents. Sources of such documents

@@ -12,9 +12,10 @@ import (
 // When an event gets no more records. All clocks but the last are those of the
 // records, so that a replay gives the events of the live run.
 const (
-	// joinWindow is how far the clock of an event's host goes on until the
-	// event is over. The kernel writes the records of an event at once; what
-	// comes between them is disorder on the way.
+	// joinWindow is how far the clock of an event's host goes on behind the
+	// event's last record until the event is over. The kernel writes the records
+	// of an event at once; what comes between them is disorder on the way, or a
+	// queue that many arguments have filled.
 	joinWindow = 2 * time.Second
 	// joinGrace is the same for an event of which nothing but extras can be
 	// missing: auditd is often told to leave out the record that comes last.
@@ -213,8 +214,16 @@ func (j *joining) start(key eventKey, r *Record, index int, shape string) *pendi
 	return p
 }
 
-// add adds a record to an event.
-func (j *joining) add(p *pending, kind auditKind, body []byte) {
+// add adds a record to an event, which has its time anew.
+func (j *joining) add(p *pending, r *Record, kind auditKind, body []byte) {
+	if !p.done && p.deadline < p.host.clock+int64(joinWindow) {
+		p.deadline = p.host.clock + int64(joinWindow)
+		p.host.open.remove(p, linkHost)
+		p.host.open.push(p, linkHost)
+	}
+	if p.noticed = 0; !r.Time.IsZero() {
+		p.arrived = max(p.arrived, nanos(r.Time))
+	}
 	j.held -= p.size()
 	p.add(kind, body)
 	j.held += p.size()

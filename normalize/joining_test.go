@@ -586,3 +586,35 @@ func BenchmarkJoin(b *testing.B) {
 		})
 	}
 }
+
+// TestAnEventWithManyRecordsIsNotCutShort: the kernel writes many arguments as
+// many records, and others' come between; each record gives the event its time
+// anew.
+func TestAnEventWithManyRecordsIsNotCutShort(t *testing.T) {
+	const records = 40
+	a := newAuditd()
+	line := func(ms int, text string) []ecs.Event {
+		events, err := a.Normalize(nil, &Record{Value: []byte(strings.ReplaceAll(text, "AT", fmt.Sprintf("%d.%03d", 1770110142+ms/1000, ms%1000)))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return events
+	}
+	line(0, `node=a type=SYSCALL msg=audit(1770110142.000:7): arch=c000003e syscall=59 success=yes exit=0 ppid=1 pid=2 uid=0 comm="curl" exe="/usr/bin/curl"`)
+	var events []ecs.Event
+	for i := range records {
+		argc := ""
+		if i == 0 {
+			argc = fmt.Sprintf("argc=%d ", records)
+		}
+		if cut := line(i*200, fmt.Sprintf(`node=a type=EXECVE msg=audit(1770110142.000:7): %sa%d="x%d"`, argc, i, i)); len(cut) > 0 {
+			t.Fatalf("the event ends with record %d of %d", i, records)
+		}
+		events = append(events, line(i*200+100, fmt.Sprintf(`node=a type=SYSCALL msg=audit(AT:%d): arch=c000003e syscall=42 success=yes exit=0`, 100+i))...)
+	}
+	events = append(events, line(records*200, `node=a type=PROCTITLE msg=audit(1770110142.000:7): proctitle="curl"`)...)
+	events = append(events, a.Expire(nil, time.Unix(1770110142+3600, 0))...)
+	if len(events) != 1 || len(events[0].Values(ecs.ProcessArgs)) != records || events[0].Has(ecs.ErrorMessage) {
+		t.Errorf("%d events, want one with %d arguments and no mark", len(events), records)
+	}
+}

@@ -122,18 +122,27 @@ func parseRFC3339(s []byte) (int64, bool) {
 		return 0, false
 	case string(zone) == "Z":
 		return unixNano(t)
-	case len(zone) != len("+01:00") || zone[0] != '+' && zone[0] != '-' || zone[3] != ':':
+	case len(zone) != len("+01:00") || zone[3] != ':':
 		return 0, false
 	}
-	hours, minutes := digits(zone[1:3]), digits(zone[4:])
+	return inZone(t, zone[0], zone[1:3], zone[4:])
+}
+
+// inZone is the instant of a clock that is ahead of UTC, or behind it, by so
+// much.
+func inZone(t time.Time, sign byte, hh, mm []byte) (int64, bool) {
+	hours, minutes := digits(hh), digits(mm)
 	if hours > 23 || minutes > 59 {
 		return 0, false
 	}
 	offset := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
-	if zone[0] == '+' {
-		offset = -offset
+	switch sign {
+	case '+':
+		return unixNano(t.Add(-offset))
+	case '-':
+		return unixNano(t.Add(offset))
 	}
-	return unixNano(t.Add(offset))
+	return 0, false
 }
 
 // parseClock reads the date and the time in front of a zone, as if it were UTC,
@@ -187,18 +196,10 @@ func parseUTC(s []byte) (int64, bool) {
 // winevtlog.
 func parseOffset(s []byte) (int64, bool) {
 	t, zone, ok := parseClock(s, ' ')
-	if !ok || len(zone) != len(" +0100") || zone[0] != ' ' || zone[1] != '+' && zone[1] != '-' {
+	if !ok || len(zone) != len(" +0100") || zone[0] != ' ' {
 		return 0, false
 	}
-	hours, minutes := digits(zone[2:4]), digits(zone[4:])
-	if hours > 23 || minutes > 59 {
-		return 0, false
-	}
-	offset := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
-	if zone[1] == '+' {
-		offset = -offset
-	}
-	return unixNano(t.Add(offset))
+	return inZone(t, zone[1], zone[2:4], zone[4:])
 }
 
 // parseMillis reads milliseconds since 1970, or RFC 3339.

@@ -109,6 +109,9 @@ func (pt *partition) judgeRecords(set *detector.Set) {
 		v := pt.judge.Expire(pt.expired, set)
 		pt.tally.add(v, 0)
 		pt.alerts = append(pt.alerts, v.Alerts...)
+		if v.Fault != nil { // no record's own: it stands for those from the oldest on
+			pt.letters = append(pt.letters, letter{&kgo.Record{Topic: pt.topic, Partition: pt.partition, Offset: pt.safe}, v.Fault})
+		}
 		return
 	}
 	var record normalize.Record
@@ -190,6 +193,7 @@ func (p *Pipeline) setBack(batch []*partition) {
 		// repeated; so it forgets, and those it held back come again too.
 		pt.judge.Reset()
 		pt.next = min(pt.next, from)
+		pt.tooLarge = nil // it is met again, behind what comes again
 		offsets[pt.topic][pt.partition] = kgo.EpochOffset{Epoch: -1, Offset: from}
 		p.metrics.lag(pt, from, at, now)
 		pt.clear()

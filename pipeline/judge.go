@@ -108,7 +108,7 @@ func (j *Judge) Judge(r *normalize.Record, set *detector.Set) (v Verdict) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			v = j.panicked(p)
+			v = j.panicked(p, set)
 		}
 	}()
 	j.stage = StageNormalize
@@ -145,7 +145,7 @@ func (j *Judge) Expire(now time.Time, set *detector.Set) (v Verdict) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			v = j.panicked(p)
+			v = j.panicked(p, set)
 		}
 	}()
 	j.stage = StageNormalize
@@ -213,7 +213,14 @@ func (j *Judge) count(v *Verdict) {
 	}
 	joined, skipped := joiner.Settled()
 	v.Counts[Skipped] = skipped
-	if v.Fault != nil {
+	records := 0
+	for _, n := range joined {
+		records += n
+	}
+	switch {
+	case v.Fault != nil && records == 0:
+		v.Counts[v.Outcome]++ // of its own events, if any
+	case v.Fault != nil:
 		v.Counts[Unreadable]++
 	}
 	for i := 0; i < len(joined); {
@@ -236,14 +243,20 @@ func (j *Judge) fault(err error) *Fault {
 }
 
 // panicked is the verdict on the record that caused a panic. The alerts it had
-// raised by then stand.
-func (j *Judge) panicked(p any) Verdict {
-	j.normalizer = j.source.New()
+// raised by then stand. A normalizer that panicked is not trusted any more; what
+// it held back ends with it, and is judged as it is.
+func (j *Judge) panicked(p any, set *detector.Set) Verdict {
+	stage := j.stage
+	if stage == StageNormalize {
+		old := j.normalizer
+		j.normalizer = j.source.New()
+		j.salvage(old, set)
+	}
 	v := Verdict{
 		Outcome: Unreadable,
 		Alerts:  j.alerts,
 		Fault: &Fault{
-			Stage: j.stage, Reason: Panic, Source: j.source.Name,
+			Stage: stage, Reason: Panic, Source: j.source.Name,
 			// The value of a panic may quote the record; its type cannot.
 			Message: fmt.Sprintf("imdswatch panicked on this record (%T)", p),
 			Stack:   debug.Stack(),
@@ -254,4 +267,16 @@ func (j *Judge) panicked(p any) Verdict {
 	}
 	v.Counts[v.Outcome] = 1
 	return v
+}
+
+// salvage judges what a joiner still holds, if it can tell.
+func (j *Judge) salvage(old normalize.Normalizer, set *detector.Set) {
+	joiner, ok := old.(normalize.Joiner)
+	if !ok {
+		return
+	}
+	defer func() { _ = recover() }() // it panics again: there is no more to get
+	j.events = joiner.Expire(j.events[:0], normalize.EndOfInput)
+	var v Verdict
+	j.match(&v, set)
 }

@@ -61,6 +61,7 @@ func (p *Pipeline) deliver(ctx context.Context, batch []*partition) (done, back 
 func (p *Pipeline) alertRecord(pt *partition, a *detector.Alert) *kgo.Record {
 	r := &kgo.Record{Topic: p.cfg.AlertsTopic, Key: a.Key(), Value: a.AppendJSON(nil)}
 	if limit := int(p.limits.of(r.Topic)); recordSize(r) > limit {
+		r.Key = r.Key[:min(len(r.Key), maxKey)]
 		a.Truncate(limit - (recordSize(r) - len(r.Value)))
 		r.Value = a.AppendJSON(nil)
 		if p.complaints.Show("truncated alert") {
@@ -69,6 +70,10 @@ func (p *Pipeline) alertRecord(pt *partition, a *detector.Alert) *kgo.Record {
 	}
 	return r
 }
+
+// maxKey is what remains of an alert's key that is too large with its alert: a
+// host's id is shorter.
+const maxKey = 255
 
 // send produces records, waits for all of them and holds the partitions of
 // those that were not acknowledged. A produced record whose outcome is unknown

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -177,9 +178,17 @@ func (f *faults) address(name, value string) string {
 }
 
 func (f *faults) topics(name, value string) (topics []pipeline.Topic) {
-	for _, item := range list(value) {
+	twice := map[string]bool{}
+	for _, item := range topicItem.FindAllString(value, -1) {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
 		t, err := pipeline.ParseTopic(item)
 		f.check(name, err)
+		if err == nil && twice[t.Name] {
+			f.add(name, "topic %q is given twice", t.Name)
+		}
+		twice[t.Name] = true
 		topics = append(topics, t)
 	}
 	if len(topics) == 0 {
@@ -217,6 +226,10 @@ func (f *faults) number(name, value string) int {
 	}
 	return n
 }
+
+// topicItem is an item of a list of topics: a comma within /a pattern/ is part
+// of the pattern.
+var topicItem = regexp.MustCompile(`\s*/.*?/\s*:[^,]*|[^,]+`)
 
 // list splits at commas, trims, and drops what is empty.
 func list(value string) (items []string) {

@@ -52,6 +52,8 @@ var settings = []struct {
 	{"GROUP", " ", nil, nil, `empty`},
 	{"TOPICS", "a:ecs", topics, []string{"a:ecs"}, ""},
 	{"TOPICS", " a : defend , /^raw\\.(b|c)$/:windows ,", topics, []string{"a:defend", "/^raw\\.(b|c)$/:windows"}, ""},
+	{"TOPICS", "a:ecs, /x,y{1,2}/:defend , /^raw\\.(b|c){1,2}$/:windows", topics, []string{"a:ecs", "/x,y{1,2}/:defend", "/^raw\\.(b|c){1,2}$/:windows"}, ""},
+	{"TOPICS", "a:ecs,b:ecs, a :windows", nil, nil, `topic "a" is given twice`},
 	{"TOPICS", "", nil, nil, `empty, want topic:source, for example raw.sysmon:windows`},
 	{"TOPICS", "a", nil, nil, `topic "a": want topic:source`},
 	{"TOPICS", ":ecs", nil, nil, `topic ":ecs": want topic:source`},
