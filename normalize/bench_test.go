@@ -43,7 +43,7 @@ var hot = []struct {
 	{"m365", "array", "array-skip", "array-start"},
 	{"ecs", "nested", "nested-registry", "nested-start"},
 	{"ecs", "dotted", "dotted-authentication", "dotted-imds"},
-	{"laurel", "laurel", "laurel-connect", "laurel-percent-imds"},
+	{"laurel", "laurel", "laurel-connect", "laurel-percent"},
 	{"laurel", "wrapped", "wrapped-connect", "wrapped-percent-quotes-imds"},
 	{"goaudit", "go-audit", "go-audit-connect", "go-audit-split-imds"},
 	{"goaudit", "syslog", "go-audit-clone", "syslog-imds"},
