@@ -137,34 +137,6 @@ func FuzzAuditd(f *testing.F) {
 	})
 }
 
-func FuzzLaurel(f *testing.F)  { fuzzSource(f, "laurel") }
-func FuzzGoAudit(f *testing.F) { fuzzSource(f, "goaudit") }
-
-func fuzzSource(f *testing.F, name string) {
-	for _, g := range goldens(f) {
-		if g.source == name {
-			f.Add(g.raw)
-		}
-	}
-	source := Lookup(name)
-	n, dst := source.New(), []ecs.Event(nil)
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		before := bytes.Clone(raw)
-		var err error
-		dst, err = n.Normalize(dst[:0], &Record{Value: raw, Time: arrival})
-		var fault *Error
-		if err != nil && (!errors.As(err, &fault) || fault.Byte < 0 || fault.Byte > len(raw)) {
-			t.Fatalf("%d bytes: error %v", len(raw), err)
-		}
-		for i := range dst {
-			checkEvent(t, source, &dst[i])
-		}
-		if !bytes.Equal(before, raw) {
-			t.Fatal("record changed")
-		}
-	})
-}
-
 // auditHostile are records of the largest size that aim at memory or time; see
 // TestNormalizeIsNotBlownUp.
 var auditHostile = []struct {
