@@ -153,8 +153,8 @@ func (a *auto) fits(m *mark) bool {
 	return true
 }
 
-// holds reports whether a member has the value of a sign, in either case; a star
-// at its end stands for anything.
+// holds reports whether a member has the value of a sign, in either case; ? is
+// any byte, and a star at the end stands for anything.
 func (a *auto) holds(s sign) bool {
 	want, open := strings.CutSuffix(s.value, "*")
 	from := len(a.buf)
@@ -167,11 +167,21 @@ func (a *auto) holds(s sign) bool {
 		if open && len(v) > len(want) {
 			v = v[:len(want)]
 		}
-		if bytes.EqualFold(v, []byte(want)) {
+		if len(v) == len(want) && alike(v, want) {
 			return true
 		}
 	}
 	return false
+}
+
+// alike reports whether v is want in either case, ASCII both and of one length.
+func alike(v []byte, want string) bool {
+	for i, c := range v {
+		if w := want[i]; w != '?' && c != w && (c|0x20 != w|0x20 || c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
 }
 
 // placeOf is where the text of a sign first stands in the record, or in a

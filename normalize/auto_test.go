@@ -49,6 +49,25 @@ func TestAutoReadsEachRecordAsItsSource(t *testing.T) {
 	t.Logf("records without a mark, which auto refuses: %v", unmarked)
 }
 
+// TestAutoTellsARecordByItsID: LAUREL names no member in every record but ID,
+// which other programs have too.
+func TestAutoTellsARecordByItsID(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"ID":"1770110158.187:48231","URINGOP":[{"uring_op":18}]}`: "laurel",
+		`{"ID":"1770110158.187:1","USER_CMD":{}}`:                   "laurel",
+		`{"ID":"1770110158.187","USER_CMD":{}}`:                     "",
+		`{"ID":"1770110158-187:1","USER_CMD":{}}`:                   "",
+		`{"ID":"2770110158.187:1","USER_CMD":{}}`:                   "",
+		`{"ID":1770110158187,"USER_CMD":{}}`:                        "",
+		`{"id":"1770110158.187:1","USER_CMD":{}}`:                   "",
+	} {
+		got, err := newAuto().tell([]byte(raw))
+		if err != nil || got == nil != (want == "") || got != nil && got.source.Name != want {
+			t.Errorf("%s: told as %v, error %v, want %q", raw, got, err, want)
+		}
+	}
+}
+
 // example is a golden or a sample.
 type example struct {
 	source, name string

@@ -14,6 +14,7 @@ var _ = register(Source{
 	New:    func() Normalizer { return newLaurel() },
 	Marks: [][]string{
 		{"ID", "SYSCALL"}, {"ID", "EXECVE"}, {"ID", "PROCTITLE"}, {"ID", "PATH"}, {"ID", "NODE"},
+		{"ID=1?????????.???:*"}, // the time and serial number of any other record
 		{`=*{"ID":"*`},
 		{`message=*{"ID":"*`},
 		{`log=*{"ID":"*`},

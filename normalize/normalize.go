@@ -66,8 +66,8 @@ type Source struct {
 	New    func() Normalizer
 	// Marks are what the source auto tells the source's records by: sets of
 	// members of which one set must be there in full. A member may have to have a
-	// value, in either case: "event.module=endpoint", or one that begins so:
-	// "category=AdvancedHunting-*". Or a mark is a part of a text,
+	// value, in either case and with ? for any byte: "event.module=endpoint", or
+	// one that begins so: "category=AdvancedHunting-*". Or a mark is a part of a text,
 	// "message=*audit(*"; the name "" stands for a record that is no JSON.
 	Marks [][]string
 }
