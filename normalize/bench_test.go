@@ -46,6 +46,8 @@ var hot = []struct {
 	{"laurel", "laurel", "laurel-connect", "laurel-percent"},
 	{"laurel", "wrapped", "wrapped-connect", "wrapped-percent-quotes-imds"},
 	{"goaudit", "go-audit", "go-audit-connect", "go-audit-split-imds"},
+	{"laurel", "prefixed", "prefixed-connect", "prefixed-syslog-imds"},
+	{"goaudit", "wrapped", "wrapped-connect", "wrapped-gelf-imds"},
 	{"goaudit", "syslog", "go-audit-clone", "syslog-imds"},
 	{"windows", "winlogbeat8", "winlogbeat8-sysmon3-connection", "winlogbeat8-sysmon1-start"},
 	{"windows", "winlogbeat8-4688", "winlogbeat8-4689", "winlogbeat8-4688-start"},
@@ -98,6 +100,7 @@ func TestNormalizeAlloc(t *testing.T) {
 	if underRace {
 		t.Skip("the race detector allocates")
 	}
+	measured := map[string]bool{}
 	eachHot(t, func(name string, n Normalizer, r *Record, events int) {
 		t.Run(name, func(t *testing.T) {
 			var dst []ecs.Event
@@ -109,8 +112,19 @@ func TestNormalizeAlloc(t *testing.T) {
 			if allocs != 0 {
 				t.Errorf("%v allocations, want 0", allocs)
 			}
+			for i := range dst {
+				source, _, _ := strings.Cut(strings.TrimPrefix(name, "source="), "/")
+				measured[source+"/"+dst[i].Shape] = true
+			}
 		})
 	})
+	for _, s := range Told() {
+		for _, shape := range s.Shapes {
+			if !measured[s.Name+"/"+shape] && !s.Joins { // see TestJoinAlloc
+				t.Errorf("no row of hot gives a start of %s/%s", s.Name, shape)
+			}
+		}
+	}
 }
 
 // go test ./normalize -run '^$' -bench Normalize

@@ -162,7 +162,7 @@ func TestHiding(t *testing.T) {
 	}
 	for i := range hiding {
 		r := &hiding[i]
-		rows[r.source]++
+		rows[r.source+"/"+r.shape]++
 		own := normalize.Lookup(r.source).New()
 		fmt.Fprintf(&matrix, "\n%s/%s (%s)", r.source, r.shape, r.layers)
 		for _, h := range hidden {
@@ -189,8 +189,10 @@ func TestHiding(t *testing.T) {
 		}
 	}
 	for _, s := range normalize.Told() {
-		if rows[s.Name] == 0 {
-			t.Errorf("no row of %s", s.Name)
+		for _, shape := range s.Shapes {
+			if rows[s.Name+"/"+shape] == 0 {
+				t.Errorf("no row of %s/%s", s.Name, shape)
+			}
 		}
 	}
 	t.Log(matrix.String())

@@ -495,7 +495,15 @@ func TestJoinAlloc(t *testing.T) {
 	if underRace {
 		t.Skip("the race detector allocates")
 	}
-	for _, shape := range []string{"line", "filebeat"} {
+	around := map[string][2]string{ // what a shipper writes in front of a line and behind it
+		"line":       {},
+		"syslog":     {"<14>Feb  3 09:16:00 tern-db-2 audispd: ", ""},
+		"filebeat":   {`{"host":{"name":"tern-1"},"agent":{"id":"0d9c1f6e"},"log":{"offset":1},"message":"`, `"}`},
+		"fluent-bit": {`{"@timestamp":"2026-02-03T09:16:24.600Z","log":"`, `"}`},
+		"journald":   {`{"_HOSTNAME":"tern-web-1","_TRANSPORT":"syslog","MESSAGE":"`, `"}`},
+		"original":   {`{"event":{"original":"`, `"}}`},
+	}
+	for _, shape := range Lookup("auditd").Shapes {
 		for _, c := range []struct {
 			what   string
 			lines  []string
@@ -508,10 +516,12 @@ func TestJoinAlloc(t *testing.T) {
 				a, dst := newAuditd(), []ecs.Event(nil)
 				var lines [][]byte
 				for _, l := range c.lines {
-					line := fmt.Appendf(nil, l, 100, 0)
-					if shape == "filebeat" {
-						line = append(ecs.AppendString([]byte(`{"host":{"name":"tern-1"},"agent":{"id":"0d9c1f6e"},"log":{"offset":1},"message":`), line), '}')
+					text := fmt.Sprintf(l, 100, 0)
+					if around[shape][1] != "" {
+						quoted := string(ecs.AppendString(nil, []byte(text)))
+						text = quoted[1 : len(quoted)-1]
 					}
+					line := []byte(around[shape][0] + text + around[shape][1])
 					lines = append(lines, line)
 				}
 				r := &Record{Time: arrival}
@@ -529,7 +539,11 @@ func TestJoinAlloc(t *testing.T) {
 						if dst, err = a.Normalize(dst[:0], r); err != nil {
 							t.Fatal(err)
 						}
-						events += len(dst)
+						for i := range dst {
+							if events++; dst[i].Shape != shape {
+								t.Fatalf("an event of shape %s", dst[i].Shape)
+							}
+						}
 					}
 				}
 				for range 2 * maxOver { // until the ring is full
