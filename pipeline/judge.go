@@ -98,8 +98,8 @@ func (j *Judge) Source() *normalize.Source { return j.source }
 func (j *Judge) Events() []ecs.Event { return j.events }
 
 // Judge judges one record by the set. A panic below it is a defect of ours and
-// costs this record alone, and what was held back: it becomes a fault, and the
-// normalizer is made anew.
+// becomes the record's fault. A normalizer that panicked is made anew; what it
+// held back is judged as it is.
 func (j *Judge) Judge(r *normalize.Record, set *detector.Set) (v Verdict) {
 	j.begin()
 	if normalize.Blank(r.Value) {
