@@ -268,6 +268,9 @@ func (a *Alert) appendOrigin(dst []byte) []byte {
 	if o.Replay != "" {
 		text("replay", o.Replay)
 	}
+	if a.Rule.BuildingBlock != "" {
+		dst = append(dst, `,"building_block":true`...)
+	}
 	for i, name := range a.truncated {
 		if i == 0 {
 			dst = append(dst, `,"truncated":[`...)

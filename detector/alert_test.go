@@ -73,7 +73,7 @@ func TestAlertJSONBare(t *testing.T) {
 // TestAlertJSONOfBrokenNames is an alert in which all that can be broken text is.
 func TestAlertJSONOfBrokenNames(t *testing.T) {
 	o := Origin{Source: "\xff\"", Shape: "\n", Topic: "a\xffb", Rules: "\x00", Replay: "\u2028"}
-	rule, err := Compile("a\xffb\"\n", `any where not user.name == "a"`, ecs.Default)
+	rule, err := Compile("a\xffb\"\n", `any where not user.name == "a"`, ecs.Default, FoldASCII)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestAlertOfSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rule, err := Compile("q", `any where process.title == "a"`, schema)
+	rule, err := Compile("q", `any where process.title == "a"`, schema, FoldASCII)
 	if err != nil {
 		t.Fatal(err)
 	}

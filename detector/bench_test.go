@@ -1,8 +1,12 @@
 package detector
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/imdswatch/imdswatch/schemas/ecs"
 )
@@ -59,4 +63,123 @@ func BenchmarkAlert(b *testing.B) {
 		}
 	}
 	b.SetBytes(int64(len(buf)))
+}
+
+// corpus is 491 generated rules, as many as Elastic has for processes.
+func corpus(tb testing.TB, fold Fold) (rules []*Rule) {
+	tb.Helper()
+	for i, query := range generateRules(1, 491) {
+		r, err := Compile(fmt.Sprintf("corpus-%03d", i), query, ecs.Default, fold)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+// draws are sets of n of the rules each, drawn by a seed; of all rules one.
+func draws(tb testing.TB, rules []*Rule, n int) (sets []*Set) {
+	tb.Helper()
+	random := rand.New(rand.NewPCG(7, uint64(n)))
+	for range min(16, len(rules)/n) {
+		drawn := make([]*Rule, n)
+		for i, at := range random.Perm(len(rules))[:n] {
+			drawn[i] = rules[at]
+		}
+		set, err := NewSet(drawn)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		sets = append(sets, set)
+	}
+	return sets
+}
+
+// eventBlock is events that were written just before they are judged, as those of a
+// batch are: the rows are in the processor's cache, and their memory is reused.
+type eventBlock []ecs.Event
+
+func (b eventBlock) fill(from []*ecs.Event, at int) {
+	for i := range b {
+		e := from[(at+i)%len(from)]
+		row := &b[i]
+		row.Reset()
+		for _, f := range e.Fields() {
+			for _, v := range e.Values(f) {
+				switch e.Schema().Kind(f) {
+				case ecs.Long, ecs.Date:
+					row.AddInt(f, v.Int())
+				case ecs.Double:
+					row.AddFloat(f, v.Float())
+				case ecs.Boolean:
+					row.AddBool(f, v.Bool())
+				default:
+					row.Add(f, v.Text())
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkRules is what an event costs by how many rules judge it, on events of
+// mixed kind and several draws of the rules, and for all of them also what it
+// would cost to run every program in turn:
+//
+//	go test -run '^$' -bench Rules ./detector
+//
+// ns/event is the time of the judging alone, by the median draw; ns/op has that of
+// writing the event, too.
+func BenchmarkRules(b *testing.B) {
+	events := generateEvents(2, 4000)
+	rules := corpus(b, FoldASCII)
+	rows := make(eventBlock, 64)
+	for i := range rows {
+		rows[i] = *ecs.NewEvent(ecs.Default)
+	}
+	for _, n := range []int{1, 10, 100, 491} {
+		sets := draws(b, rules, n)
+		bench := func(engine string, match func(*Set, []*Rule, *ecs.Event) []*Rule) {
+			b.Run(fmt.Sprintf("rules=%d/engine=%s", n, engine), func(b *testing.B) {
+				matched := make([]*Rule, 0, n)
+				b.ReportAllocs()
+				judging := make([]time.Duration, len(sets))
+				judged := make([]int, len(sets))
+				for i := 0; b.Loop(); i++ {
+					if i%len(rows) > 0 {
+						continue
+					}
+					rows.fill(events, i)
+					draw := i / len(events) % len(sets)
+					began := time.Now()
+					for e := range rows {
+						matched = match(sets[draw], matched[:0], &rows[e])
+					}
+					judging[draw] += time.Since(began)
+					judged[draw] += len(rows)
+				}
+				var each []float64
+				for draw := range sets {
+					if judged[draw] > 0 {
+						each = append(each, float64(judging[draw])/float64(judged[draw]))
+					}
+				}
+				slices.Sort(each)
+				median := each[len(each)/2]
+				b.ReportMetric(median, "ns/event")
+				b.ReportMetric(1e9/median, "events/s")
+			})
+		}
+		bench("set", (*Set).Match)
+		if n == len(rules) {
+			bench("programs", func(s *Set, dst []*Rule, e *ecs.Event) []*Rule {
+				for _, r := range s.rules {
+					if r.program.match(e, e) {
+						dst = append(dst, r)
+					}
+				}
+				return dst
+			})
+		}
+	}
 }

@@ -12,7 +12,7 @@ import (
 
 func mustBuiltin(t testing.TB) *Rule {
 	t.Helper()
-	r, err := Builtin(ecs.Default)
+	r, err := Builtin(ecs.Default, FoldASCII)
 	if err != nil {
 		t.Fatal(err)
 	}

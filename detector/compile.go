@@ -1,129 +1,125 @@
 package detector
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/imdswatch/imdswatch/schemas/ecs"
 )
 
-// categoryField is the field that the category of a query is about.
-const categoryField = "event.category"
-
-// checker finds what is wrong with a query that parses: all of it, so that a
-// rule's author need not come back for the next fault.
-type checker struct {
-	schema   *ecs.Schema
-	faults   []spot
-	warnings []spot
-}
-
-func (c *checker) faultf(at int, format string, args ...any) {
-	c.faults = append(c.faults, spot{at, fmt.Sprintf(format, args...)})
-}
-
-// check returns the faults of a query, in the order of its text, and its
-// warnings.
-func check(q *query, schema *ecs.Schema) (faults, warnings []spot) {
-	c := &checker{schema: schema}
-	if !q.any && q.category != "process" {
-		// The fields of another category are strange here too: that is no news.
-		c.faultf(q.at, `not supported yet: event category %q, only "process" and any are`, q.category)
-		return c.faults, nil
-	}
-	if _, known := schema.Lookup(categoryField); !q.any && !known {
-		c.faultf(q.at, "unknown field %q, which an event category asks for", categoryField)
-	}
-	c.condition(q.cond)
-	return c.faults, c.warnings
-}
-
-func (c *checker) condition(n condition) {
-	switch n := n.(type) {
-	case *logic:
-		for _, t := range n.terms {
-			c.condition(t)
-		}
-	case *not:
-		c.condition(n.term)
-	case *compare:
-		c.compare(n)
-	}
-}
-
-func (c *checker) compare(n *compare) {
-	f := n.left.(*field)
-	if known, ok := c.schema.Lookup(f.name); ok {
-		c.kind(f, n.op, c.schema.Kind(known))
-	} else if nearest := c.schema.Nearest(f.name); f.optional {
-		c.warnings = append(c.warnings, spot{f.at, fmt.Sprintf("unknown field %q counts as absent, the nearest is %q", f.name, nearest)})
-	} else {
-		c.faultf(f.at, "unknown field %q, the nearest is %q", f.name, nearest)
-	}
-	if !n.op.pattern() {
-		return
-	}
-	for _, r := range n.right {
-		// Elasticsearch escapes with U+0001 while it rewrites a pattern, so such
-		// a pattern has no meaning of its own there.
-		if t := r.(*text); strings.ContainsRune(t.value, '\u0001') {
-			c.faultf(t.at, "pattern %s holds U+0001, which means nothing in a pattern", quote(t.value))
-		}
-	}
-}
-
-// kind checks that values of f can be compared with strings.
-func (c *checker) kind(f *field, op operator, kind ecs.Kind) {
-	switch {
-	case kind == ecs.IP && !op.pattern():
-		c.faultf(f.at, "not supported yet: comparing addresses, field %q is of kind ip", f.name)
-	case kind == ecs.IP || !kind.Text():
-		c.faultf(f.at, "field %q is of kind %s, %q compares text with text", f.name, kind, op)
-	}
-}
-
 // emit compiles a query that check found no fault in.
 //
 // It works from the end of the condition to its beginning, so that an
 // instruction's targets are known when it is made, and turns the code around at
-// the end.
-func emit(q *query, schema *ecs.Schema) *program {
-	e := &emitter{program: program{schema: schema}}
-	entry := e.condition(q.cond, accept, reject)
-	if !q.any {
-		e.leaf(&compare{
-			left:  &field{at: q.at, name: categoryField},
-			right: []operand{&text{at: q.at, value: q.category}},
-		}, entry, reject)
+// the end. Terms are tested from the cheapest on: a query says what is true, not
+// in which order to find out. late are the leaves that are nearly always true
+// where the program runs; among the terms of an and they come last.
+func emit(q *query, schema *ecs.Schema, fold Fold, late func(node) bool) *program {
+	e := &emitter{program: program{schema: schema}, fold: fold, late: late}
+	return e.run(e.whole(q))
+}
+
+// emitLeaf compiles a condition of a query by itself.
+func emitLeaf(n node, schema *ecs.Schema, fold Fold) *program {
+	e := &emitter{program: program{schema: schema}, fold: fold}
+	return e.run(n)
+}
+
+type emitter struct {
+	program
+	fold Fold
+	late func(node) bool
+}
+
+// whole is the query as one condition.
+func (e *emitter) whole(q *query) node {
+	if q.any {
+		return q.cond
 	}
+	return &logic{terms: []node{categoryOf(q), q.cond}}
+}
+
+// categoryOf is the condition that the category of a query stands for.
+func categoryOf(q *query) node {
+	return &compare{
+		left:  &field{at: q.at, name: categoryField},
+		right: []node{&literal{at: q.at, value: textOf(q.category)}},
+	}
+}
+
+func (e *emitter) run(n node) *program {
+	n = simplify(n)
+	if v, ok := n.(*literal); ok {
+		e.entry = reject
+		if v.value.isTrue() {
+			e.entry = accept
+		}
+		return &e.program
+	}
+	e.entry = e.condition(n, accept, reject)
 	last := int32(len(e.code) - 1)
 	slices.Reverse(e.code)
+	turn := func(at *int32) {
+		if *at >= 0 {
+			*at = last - *at
+		}
+	}
+	turn(&e.entry)
 	for i := range e.code {
-		in := &e.code[i]
-		if in.yes >= 0 {
-			in.yes = last - in.yes
-		}
-		if in.no >= 0 {
-			in.no = last - in.no
-		}
+		turn(&e.code[i].yes)
+		turn(&e.code[i].no)
 	}
 	return &e.program
 }
 
-type emitter struct{ program }
+// simplify takes the constants out of a condition, or makes it one.
+func simplify(n node) node {
+	switch n := n.(type) {
+	case *logic:
+		s := &logic{or: n.or}
+		for _, t := range n.terms {
+			t = simplify(t)
+			if v, ok := t.(*literal); !ok {
+				s.terms = append(s.terms, t)
+			} else if v.value.isTrue() == n.or {
+				return t
+			}
+		}
+		switch len(s.terms) {
+		case 0:
+			return &literal{value: booleanOf(!n.or)}
+		case 1:
+			return s.terms[0]
+		}
+		return s
+	case *not:
+		t := simplify(n.term)
+		if v, ok := t.(*literal); ok {
+			return &literal{value: booleanOf(!v.value.isTrue())}
+		}
+		return &not{n.at, t}
+	}
+	if hasFields(n) {
+		return n
+	}
+	if c, ok := n.(*compare); ok && c.op.negated() { // false of null, so its complement is true
+		return &literal{value: booleanOf(!constantOf(c.positive()).isTrue())}
+	}
+	return &literal{value: booleanOf(constantOf(n).isTrue())}
+}
 
-// condition emits c and returns where it begins; from there it goes on to yes
-// if c is true of an event, else to no.
-func (e *emitter) condition(c condition, yes, no int32) int32 {
-	switch c := c.(type) {
+// condition emits n and returns where it begins; from there it goes on to yes if
+// n is true of an event, else to no.
+func (e *emitter) condition(n node, yes, no int32) int32 {
+	switch n := n.(type) {
 	case *logic:
 		entry := yes
-		if c.or {
+		if n.or {
 			entry = no
 		}
-		for _, t := range slices.Backward(c.terms) {
-			if c.or {
+		for _, t := range slices.Backward(e.order(n)) {
+			if n.or {
 				entry = e.condition(t, yes, entry)
 			} else {
 				entry = e.condition(t, entry, no)
@@ -131,75 +127,194 @@ func (e *emitter) condition(c condition, yes, no int32) int32 {
 		}
 		return entry
 	case *not:
-		return e.condition(c.term, no, yes)
+		return e.condition(n.term, no, yes)
+	}
+	return e.leaf(n, yes, no)
+}
+
+// order is the terms of n in the order in which they are tested.
+func (e *emitter) order(n *logic) []node {
+	type priced struct {
+		term node
+		cost int
+	}
+	terms := make([]priced, len(n.terms))
+	for i, t := range n.terms {
+		terms[i] = priced{t, e.cost(t)}
+		if !n.or && e.late != nil && e.late(t) {
+			terms[i].cost = 1 << 30
+		}
+	}
+	slices.SortStableFunc(terms, func(a, b priced) int { return cmp.Compare(a.cost, b.cost) })
+	ordered := make([]node, len(terms))
+	for i, t := range terms {
+		ordered[i] = t.term
+	}
+	return ordered
+}
+
+// cost guesses how long a condition takes, in units of a short comparison.
+func (e *emitter) cost(n node) int {
+	switch n := n.(type) {
+	case *logic:
+		sum := 0
+		for _, t := range n.terms {
+			sum += e.cost(t)
+		}
+		return sum
+	case *not:
+		return e.cost(n.term)
+	case *field:
+		return 1
 	case *compare:
-		if c.op.negated() {
-			yes, no = no, yes
+		f, ok := n.left.(*field)
+		if !ok {
+			break
 		}
-		return e.leaf(c, yes, no)
+		return e.costOf(f) * costOfValues(n)
 	}
-	panic(fmt.Sprintf("detector: unknown condition %T", c))
+	return 60 // a function
 }
 
-// leaf emits a comparison, negation apart, as an or over its literals: what is
-// compared as a whole becomes one lookup and comes first, each pattern a test of
-// its own.
-func (e *emitter) leaf(c *compare, yes, no int32) int32 {
-	name := c.left.(*field).name
-	f, known := e.schema.Lookup(name)
-	if !known {
-		return e.add(instruction{op: opAbsent, arg: e.text("?" + name), yes: yes, no: no})
-	}
-	var exact, patterns []string
-	for _, r := range c.right {
-		value := r.(*text).value
-		if c.op.folds() {
-			value = foldASCII(value)
-		}
-		if c.op.pattern() && strings.ContainsAny(value, "*?") {
-			patterns = append(patterns, value)
-		} else {
-			exact = append(exact, value)
-		}
-	}
-	entry := no
-	for _, p := range slices.Backward(patterns) {
-		entry = e.add(e.pattern(p, instruction{field: f, fold: c.op.folds(), yes: yes, no: entry}))
-	}
-	exact = slices.Compact(newTable(exact))
-	in := instruction{op: opEqual, field: f, fold: c.op.folds(), yes: yes, no: entry}
-	switch len(exact) {
-	case 0:
-		return entry
-	case 1:
-		in.arg = e.text(exact[0])
-	default:
-		in.op, in.arg = opIn, int32(len(e.tables))
-		e.tables = append(e.tables, exact)
-	}
-	return e.add(in)
-}
-
-// pattern picks the cheapest test for a pattern with wildcards.
-func (e *emitter) pattern(p string, in instruction) instruction {
-	inner := strings.Trim(p, "*")
+// costOf weighs a field: arguments are several values, command lines long ones.
+func (e *emitter) costOf(n *field) int {
+	f, known := e.schema.Lookup(n.name)
 	switch {
-	case inner == "":
-		// Elasticsearch answers * by the exists query, so the empty string
-		// matches too.
-		in.op, in.fold = opExists, false
-	case strings.ContainsAny(inner, "*?"):
-		in.op, in.arg = opGlob, int32(len(e.globs))
-		e.globs = append(e.globs, newGlob(p, in.fold))
-	case p[0] != '*':
-		in.op, in.arg = opPrefix, e.text(inner)
-	case p[len(p)-1] != '*':
-		in.op, in.arg = opSuffix, e.text(inner)
+	case !known:
+		return 1
+	case e.schema.Def(f).List && strings.HasSuffix(n.name, "args"), e.schema.Kind(f) == ecs.Wildcard:
+		return 3
+	}
+	return 1
+}
+
+func costOfValues(n *compare) int {
+	switch {
+	case n.op.regex():
+		return 40 * len(n.right)
+	case !n.op.pattern():
+		return min(2*len(n.right), 4)
+	}
+	cost, exact := 0, false
+	for _, r := range n.right {
+		if p := string(r.(*literal).value.text); !strings.ContainsAny(p, "*?") {
+			exact = true
+		} else if strings.HasPrefix(p, "*") && len(strings.Trim(p, "*")) > 0 {
+			cost += 6
+		} else {
+			cost += 2
+		}
+	}
+	if exact {
+		cost += 4
+	}
+	return cost
+}
+
+// leaf emits a condition that is neither and, or nor not.
+func (e *emitter) leaf(n node, yes, no int32) int32 {
+	in := instruction{yes: yes, no: no}
+	switch n := n.(type) {
+	case *field:
+		return e.compare(n, equal, []value{booleanOf(true)}, in)
+	case *call:
+		if e.affix(n, &in) {
+			return e.add(in)
+		}
+	case *compare:
+		if n.op.negated() {
+			in.yes, in.no = in.no, in.yes
+			n = n.positive()
+		}
+		n = n.turned()
+		if c, ok := n.left.(*call); ok && n.op == equal && c.fn.result == booleans {
+			if l, ok := n.right[0].(*literal); ok && l.value.kind == boolean {
+				if !l.value.isTrue() {
+					in.yes, in.no = in.no, in.yes
+				}
+				return e.leaf(c, in.yes, in.no)
+			}
+		}
+		if f, ok := n.left.(*field); ok && !slices.ContainsFunc(n.right, hasFields) {
+			values := make([]value, len(n.right))
+			for i, r := range n.right {
+				values[i] = constantOf(r)
+			}
+			return e.compare(f, n.op, values, in)
+		}
+		return e.eval(n, in)
+	}
+	return e.eval(n, in)
+}
+
+func hasFields(n node) bool { return len(fieldsOf(nil, n)) > 0 }
+
+// positive is n without its negation.
+func (n *compare) positive() *compare {
+	p := *n
+	switch n.op {
+	case notEqual:
+		p.op = equal
+	case notIn:
+		p.op = in
+	case notInFold:
+		p.op = inFold
+	}
+	return &p
+}
+
+// turned is n with a constant to the right, if there is one.
+func (n *compare) turned() *compare {
+	if n.op > greaterEqual || hasFields(n.left) {
+		return n
+	}
+	return &compare{op: n.op.mirrored(), left: n.right[0], right: []node{n.left}}
+}
+
+// affix makes a test of startsWith, endsWith and stringContains of a field and a
+// constant.
+func (e *emitter) affix(n *call, in *instruction) bool {
+	f, ok := n.args[0].(*field)
+	if !ok || len(n.args) < 2 || slices.ContainsFunc(n.args[1:], hasFields) {
+		return false
+	}
+	known, ok := e.schema.Lookup(f.name)
+	if !ok {
+		return false
+	}
+	in.field, in.fold = known, n.fold
+	part := constantOf(n.args[1])
+	if n.fn.result != booleans || part.kind != textual {
+		return false
+	}
+	if n.fn.name == "cidrMatch" {
+		in.op, in.arg = opAddress, int32(len(e.blocks))
+		e.blocks = append(e.blocks, blocksOf(n.args[1:]))
+		return true
+	}
+	text := string(part.text)
+	if n.fold {
+		text = e.fold.text(text)
+	}
+	switch n.fn.name {
+	case "startsWith":
+		in.op, in.arg = opPrefix, e.text(text)
+	case "endsWith":
+		in.op, in.arg = opSuffix, e.text(text)
 	default:
 		in.op, in.arg = opContains, int32(len(e.finds))
-		e.finds = append(e.finds, newSegment(inner, in.fold))
+		e.finds = append(e.finds, newText(text, n.fold))
 	}
-	return in
+	return true
+}
+
+func blocksOf(args []node) (blocks []block) {
+	for _, a := range args {
+		if b, ok := parseBlock(constantOf(a).text); ok {
+			blocks = append(blocks, b)
+		}
+	}
+	return blocks
 }
 
 func (e *emitter) text(s string) int32 {

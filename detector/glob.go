@@ -37,13 +37,21 @@ type segment struct {
 	rare int // the place in key of the byte that is looked for first
 }
 
+// newSegment compiles a run of a pattern.
 func newSegment(run string, fold bool) segment {
-	s := segment{key: run, fold: fold}
 	if i := strings.IndexByte(run, '?'); i >= 0 {
-		s.key, s.rest = run[:i], run[i:]
+		s := newText(run[:i], fold)
+		s.rest = run[i:]
+		return s
 	}
-	for i := range len(s.key) {
-		if rarity(s.key[i]) > rarity(s.key[s.rare]) {
+	return newText(run, fold)
+}
+
+// newText makes a search for plain text, in which ? is a character.
+func newText(text string, fold bool) segment {
+	s := segment{key: text, fold: fold}
+	for i := range len(text) {
+		if rarity(text[i]) > rarity(text[s.rare]) {
 			s.rare = i
 		}
 	}
@@ -99,15 +107,15 @@ func (s *segment) find(value []byte, at int) int {
 	}
 }
 
-// walk is find for a segment that begins with ?: it tries every code point.
+// walk is find for a segment that begins with ?, or is empty: it tries every code
+// point.
 func (s *segment) walk(value []byte, at int) int {
-	for at < len(value) {
-		if end := step(value, at, s.rest, s.fold); end >= 0 {
+	for {
+		if end := step(value, at, s.rest, s.fold); end >= 0 || at >= len(value) {
 			return end
 		}
 		at += width(value, at)
 	}
-	return -1
 }
 
 // newGlob compiles a pattern that is folded already if fold is set.
@@ -220,26 +228,4 @@ func sameFolded(value []byte, text string) bool {
 		}
 	}
 	return true
-}
-
-// lower maps the capital letters of ASCII to small ones and every other byte to
-// itself. Elasticsearch folded case so until 2026, K (U+212A) is not k
-// (https://github.com/elastic/elasticsearch/pull/153513).
-var lower = func() (t [256]byte) {
-	for c := range t {
-		t[c] = byte(c)
-		if c >= 'A' && c <= 'Z' {
-			t[c] += 'a' - 'A'
-		}
-	}
-	return t
-}()
-
-// foldASCII is s with the capital letters of ASCII made small.
-func foldASCII(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		b[i] = lower[c]
-	}
-	return string(b)
 }

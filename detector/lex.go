@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,11 +22,12 @@ type tokenKind uint8
 const (
 	tokenEnd     tokenKind = iota // end of the text
 	tokenBroken                   // text that is no token
-	tokenName                     // one segment of a field's name
+	tokenName                     // one segment of a field's name, or a function's
+	tokenQuoted                   // `…`, a segment or a whole dotted name; text is the name
 	tokenCall                     // name~, a function that disregards case
 	tokenKeyword                  // a reserved word, also in~ and like~
 	tokenString                   // "…" or """…"""
-	tokenNumber                   // 1, 1.5, .5
+	tokenNumber                   // 1, 1.5, .5, 1e9
 	tokenMark                     // an operator or bracket
 )
 
@@ -77,7 +79,7 @@ func (l *lexer) next() token {
 	case c == '\'':
 		return l.broken(start, "a string stands in double quotes, \"…\", not in single ones")
 	case c == '`':
-		return l.broken(start, "not supported yet: names in backticks")
+		return l.quoted()
 	case strings.HasPrefix(rest, `?"`), strings.HasPrefix(rest, `?'`):
 		return l.broken(start, `a raw string is written """…""", not ?"…" or ?'…'`)
 	}
@@ -145,12 +147,50 @@ func (l *lexer) word() token {
 	return l.token(kind, end)
 }
 
+// number reads digits with a point and an exponent, each of which may be missing.
 func (l *lexer) number() token {
 	end := l.at
-	for end < len(l.text) && (isDigit(l.text[end]) || l.text[end] == '.') {
+	digits := func() {
+		for end < len(l.text) && isDigit(l.text[end]) {
+			end++
+		}
+	}
+	digits()
+	if end < len(l.text) && l.text[end] == '.' {
 		end++
+		digits()
+	}
+	if exponent := exponentOf.FindString(l.text[end:]); exponent != "" {
+		end += len(exponent)
 	}
 	return l.token(tokenNumber, end)
+}
+
+var exponentOf = regexp.MustCompile(`^[eE][+-]?[0-9]+`)
+
+// quoted reads `…`, in which a backtick is written twice.
+func (l *lexer) quoted() token {
+	start := l.at
+	var name strings.Builder
+	for i := start + 1; i < len(l.text); i++ {
+		switch c := l.text[i]; {
+		case c == '`' && strings.HasPrefix(l.text[i:], "``"):
+			i++
+			name.WriteByte('`')
+		case c == '`':
+			t := l.token(tokenQuoted, i+1)
+			t.text = name.String()
+			if t.text == "" {
+				return l.broken(start, "name in backticks is empty")
+			}
+			return t
+		case c == '\r', c == '\n':
+			return l.broken(start, "name is not closed by ` on its line")
+		default:
+			name.WriteByte(c)
+		}
+	}
+	return l.broken(start, "name is not closed by ` on its line")
 }
 
 // raw reads """…""": one line, nothing unescaped, up to two quotes in front of

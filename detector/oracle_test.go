@@ -1,64 +1,259 @@
 package detector
 
 import (
-	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
-	"testing"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/imdswatch/imdswatch/schemas/ecs"
 )
 
 // The oracle walks the syntax tree and compares code points one by one. It
-// shares nothing with the program but the parser.
+// shares nothing with the program but the parser. A value is nil for null, a
+// bool, an int64, a float64 or a string.
 
-func walk(q *query, e *ecs.Event) bool {
-	if !q.any && !slices.Contains(textsOf(e, "event.category"), q.category) {
-		return false
-	}
-	return walkCondition(q.cond, e)
+type oracle struct {
+	e    *ecs.Event
+	fold Fold
 }
 
-func walkCondition(c condition, e *ecs.Event) bool {
-	switch c := c.(type) {
-	case *not:
-		return !walkCondition(c.term, e)
-	case *compare:
-		return walkCompare(c, e)
+func (o oracle) query(q *query) bool {
+	if !q.any && !slices.Contains(o.values("event.category"), any(q.category)) {
+		return false
 	}
-	result := !c.(*logic).or
-	for _, t := range c.(*logic).terms {
-		if c.(*logic).or {
-			result = result || walkCondition(t, e)
-		} else {
-			result = result && walkCondition(t, e)
+	return o.condition(q.cond)
+}
+
+func (o oracle) condition(n node) bool {
+	switch n := n.(type) {
+	case *not:
+		return !o.condition(n.term)
+	case *logic:
+		result := !n.or
+		for _, t := range n.terms {
+			if n.or {
+				result = result || o.condition(t)
+			} else {
+				result = result && o.condition(t)
+			}
+		}
+		return result
+	case *compare:
+		if n.op.negated() {
+			return !o.condition(n.positive())
+		}
+		n = n.turned()
+		if c, ok := n.left.(*call); ok && n.op == equal && c.fn.result == booleans {
+			if l, ok := n.right[0].(*literal); ok && l.value.kind == boolean {
+				return o.condition(c) == l.value.isTrue()
+			}
+		}
+		// A comparison of a field alone is a query, in which text folds as fold
+		// says; others are scripts, in which it folds as in Java.
+		f, plain := n.left.(*field)
+		ip := false
+		if plain {
+			known, ok := o.e.Schema().Lookup(f.name)
+			ip = ok && o.e.Schema().Kind(known) == ecs.IP
+		}
+		for _, row := range o.rows(fieldsOf(nil, n)) {
+			if s := (script{row, o.fold, !plain, ip}); s.eval(n) == true {
+				return true
+			}
+		}
+		return false
+	}
+	for _, row := range o.rows(fieldsOf(nil, n)) {
+		native := false
+		if c, ok := n.(*call); ok {
+			_, native = c.args[0].(*field)
+			native = native && len(fieldsOf(nil, n)) == 1 && !slices.ContainsFunc(c.args[1:], hasFields)
+		}
+		if s := (script{row, o.fold, !native, false}); s.eval(n) == true {
+			return true
+		}
+	}
+	return false
+}
+
+// values are the values of the named field.
+func (o oracle) values(name string) (list []any) {
+	f, known := o.e.Schema().Lookup(name)
+	if !known {
+		return nil
+	}
+	for _, v := range o.e.Values(f) {
+		switch o.e.Schema().Kind(f) {
+		case ecs.Long, ecs.Date:
+			list = append(list, v.Int())
+		case ecs.Double:
+			list = append(list, v.Float())
+		case ecs.Boolean:
+			list = append(list, v.Bool())
+		default:
+			list = append(list, string(v.Text()))
+		}
+	}
+	return list
+}
+
+// rows are all combinations of the values of the fields.
+func (o oracle) rows(names []string) []map[string]any {
+	rows := []map[string]any{{}}
+	for _, name := range names {
+		values := o.values(name)
+		if len(values) == 0 {
+			values = []any{nil}
+		}
+		var longer []map[string]any
+		for _, row := range rows {
+			for _, v := range values {
+				next := map[string]any{name: v}
+				for k, v := range row {
+					next[k] = v
+				}
+				longer = append(longer, next)
+			}
+		}
+		rows = longer
+	}
+	return rows
+}
+
+// script evaluates an expression for one combination of values.
+type script struct {
+	row  map[string]any
+	fold Fold
+	java bool // text folds as in Java
+	ip   bool // texts are addresses
+}
+
+func (s script) same(a, b rune) bool {
+	if a == b {
+		return true
+	}
+	if s.java {
+		return a >= 0 && b >= 0 && unicode.ToLower(unicode.ToUpper(a)) == unicode.ToLower(unicode.ToUpper(b))
+	}
+	if s.fold == FoldUnicode {
+		return a >= 0 && b >= 0 && strings.EqualFold(string(a), string(b))
+	}
+	small := func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 32
+		}
+		return r
+	}
+	return small(a) == small(b)
+}
+
+func exactly(a, b rune) bool { return a == b }
+
+func (s script) eval(n node) any {
+	switch n := n.(type) {
+	case *literal:
+		switch n.value.kind {
+		case boolean:
+			return n.value.n != 0
+		case long:
+			return n.value.n
+		case double:
+			return n.value.x
+		case textual:
+			return string(n.value.text)
+		}
+		return nil
+	case *field:
+		return s.row[n.name]
+	case *not:
+		if v, ok := s.eval(n.term).(bool); ok {
+			return !v
+		}
+		return nil
+	case *logic:
+		var result any = !n.or
+		for _, t := range n.terms {
+			v := s.eval(t)
+			if v == n.or {
+				return n.or
+			}
+			if v == nil {
+				result = nil
+			}
+		}
+		return result
+	case *arithmetic:
+		if n.left == nil {
+			return number2('-', int64(0), s.eval(n.right))
+		}
+		return number2(n.op, s.eval(n.left), s.eval(n.right))
+	case *call:
+		return s.call(n)
+	}
+	c := n.(*compare)
+	v := s.compare(c)
+	if b, ok := v.(bool); ok && c.op.negated() {
+		return !b
+	}
+	return v
+}
+
+func (s script) compare(n *compare) any {
+	left := s.eval(n.left)
+	null := func(n node) bool { l, ok := n.(*literal); return ok && l.value.kind == null }
+	if n.op == equal || n.op == notEqual {
+		if null(n.left) || null(n.right[0]) {
+			return left == nil && s.eval(n.right[0]) == nil
+		}
+	}
+	if left == nil {
+		return nil
+	}
+	var result any = false
+	for _, r := range n.right {
+		right := s.eval(r)
+		if right == nil {
+			if !null(r) {
+				result = nil
+			}
+			continue
+		}
+		if s.related(n.op, left, right) {
+			return true
 		}
 	}
 	return result
 }
 
-func walkCompare(c *compare, e *ecs.Event) bool {
-	for _, value := range textsOf(e, c.left.(*field).name) {
-		for _, r := range c.right {
-			if walkValue(c.op, points(value), points(r.(*text).value)) {
-				return c.op != notEqual && c.op != notIn && c.op != notInFold
-			}
-		}
+func (s script) related(op operator, a, b any) bool {
+	x, textA := a.(string)
+	y, textB := b.(string)
+	if textA != textB {
+		return false
 	}
-	return c.op == notEqual || c.op == notIn || c.op == notInFold
-}
-
-func walkValue(op operator, value, literal []rune) bool {
-	switch op {
-	case equal, notEqual, in, notIn:
-		return slices.Equal(value, literal)
-	case inFold, notInFold:
-		return slices.EqualFunc(value, literal, sameLetter)
-	case like:
-		return walkGlob(value, literal, func(a, b rune) bool { return a == b })
+	if !textA {
+		return ordered(op, a, b)
 	}
-	return walkGlob(value, literal, sameLetter)
+	if s.ip {
+		return inBlock(x, y)
+	}
+	same := exactly
+	if op.folds() {
+		same = s.same
+	}
+	switch {
+	case op.pattern():
+		return walkGlob(points(x), points(y), same)
+	case op.regex():
+		r, err := newRegex(y, op.folds(), s.fold == FoldUnicode) // its own tests hold it to an oracle
+		return err == nil && r.matches([]byte(x))
+	case op.order():
+		return ordered(op, int64(strings.Compare(x, y)), int64(0))
+	}
+	return slices.EqualFunc(points(x), points(y), same)
 }
 
 // walkGlob fills a table: row[j] says whether the first j points of the pattern
@@ -101,196 +296,55 @@ func points(s string) []rune {
 	return list
 }
 
-func sameLetter(a, b rune) bool {
-	small := func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 32
-		}
-		return r
-	}
-	return small(a) == small(b)
-}
-
-func textsOf(e *ecs.Event, name string) []string {
-	f, known := e.Schema().Lookup(name)
-	if !known {
-		return nil
-	}
-	var texts []string
-	for _, v := range e.Values(f) {
-		texts = append(texts, string(v.Text()))
-	}
-	return texts
-}
-
-// choices makes a query and an event out of numbers.
-type choices struct{ next func(n int) int }
-
-func (c choices) of(list ...string) string { return list[c.next(len(list))] }
-
-// text makes texts that are often equal, nearly equal or part of each other.
-func (c choices) text(broken bool) string {
+// unpoints is the text of code points.
+func unpoints(list []rune) string {
 	var b strings.Builder
-	for range c.next(6) {
-		b.WriteString(c.of("a", "b", "A", "aab", "/", "-", "k", "K", "\u212a", "é", "É", "😀", "\n", "\ufffd"))
-		switch n := c.next(4); {
-		case broken && n == 0:
-			b.WriteString(c.of("\xff", "\xc3", "\xa9", "\xf0\x9f", "*", "?"))
-		case !broken && n < 2:
-			b.WriteString(c.of("*", "?", "**", "*?", "??"))
+	for _, r := range list {
+		if r < 0 {
+			b.WriteByte(byte(-1 - r))
+		} else {
+			b.WriteRune(r)
 		}
 	}
 	return b.String()
 }
 
-func (c choices) condition(depth int) condition {
-	kind := c.next(5)
-	if depth == 0 {
-		kind = 0
-	}
-	switch kind {
-	case 1:
-		return &not{term: c.condition(depth - 1)}
-	case 2, 3:
-		n := &logic{or: kind == 2}
-		for range 2 + c.next(2) {
-			n.terms = append(n.terms, c.condition(depth-1))
+// indexPoints is the first place of part in s from at on, -1 if there is none.
+func indexPoints(s, part []rune, at int, same func(a, b rune) bool) int {
+	for ; at+len(part) <= len(s); at++ {
+		if slices.EqualFunc(s[at:at+len(part)], part, same) {
+			return at
 		}
-		return n
 	}
-	n := &compare{op: operator(c.next(len(operators)))}
-	f := &field{name: c.of("process.args", "process.name", "event.category", "no.such")}
-	f.optional = f.name == "no.such" || c.next(4) == 0
-	n.left = f
-	n.list = n.op != equal && n.op != notEqual && (!n.op.pattern() || c.next(2) == 0)
-	size := 1
-	if n.list {
-		size += c.next(4)
-	}
-	for range size {
-		n.right = append(n.right, &text{value: c.text(false)})
+	return -1
+}
+
+// size is the length of points as Java counts.
+func size(list []rune) (n int) {
+	for _, r := range list {
+		n += max(1, utf16.RuneLen(r))
 	}
 	return n
 }
 
-func (c choices) query() *query {
-	q := &query{any: c.next(2) == 0, cond: c.condition(3)}
-	if !q.any {
-		q.category = "process"
+// atSize is the number of points in front of a place as Java counts.
+func atSize(list []rune, place int) int {
+	for i := range list {
+		if size(list[:i+1]) > place {
+			return i
+		}
 	}
-	return q
+	return len(list)
 }
 
-// event makes an event that has a chance to match q: most of its values are the
-// query's own literals, some with their wildcards filled in, some a byte short.
-func (c choices) event(q *query) *ecs.Event {
-	var literals []string
-	var collect func(condition)
-	collect = func(n condition) {
-		switch n := n.(type) {
-		case *logic:
-			for _, t := range n.terms {
-				collect(t)
-			}
-		case *not:
-			collect(n.term)
-		case *compare:
-			for _, r := range n.right {
-				literals = append(literals, r.(*text).value)
-			}
-		}
+func textOfAny(v any) string {
+	switch v := v.(type) {
+	case bool:
+		return strconv.FormatBool(v)
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case float64:
+		return string(appendDouble(nil, v))
 	}
-	collect(q.cond)
-	e := ecs.NewEvent(ecs.Default)
-	if c.next(4) > 0 {
-		e.Add(ecs.EventCategory, []byte("process"))
-	}
-	for _, f := range []ecs.Field{ecs.ProcessArgs, ecs.ProcessName, ecs.EventCategory} {
-		for range c.next(3) {
-			value := c.of(literals...)
-			if c.next(2) == 0 {
-				value = strings.ReplaceAll(value, "*", c.of("", "a", "é/", "\n"))
-			}
-			if c.next(2) == 0 {
-				value = strings.ReplaceAll(value, "?", c.of("a", "é", "😀", "\xff"))
-			}
-			switch c.next(8) {
-			case 0:
-				value = strings.ToUpper(value)
-			case 1:
-				value = value[:max(0, len(value)-1)]
-			case 2:
-				value = value[min(1, len(value)):]
-			case 3:
-				value += "a"
-			case 4:
-				value = c.text(true)
-			}
-			e.Add(f, []byte(value))
-		}
-	}
-	return e
-}
-
-// agree compiles what q prints and compares program and tree on an event.
-func agree(t *testing.T, q *query, e *ecs.Event) bool {
-	r, err := Compile("q", q.String(), ecs.Default)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := walk(q, e)
-	if got := r.Match(e); got != want {
-		t.Fatalf("%s\non args %q, name %q, category %q: %v, want %v\n%s", q,
-			textsOf(e, "process.args"), textsOf(e, "process.name"), textsOf(e, "event.category"), got, want, r)
-	}
-	return want
-}
-
-func TestMatchAgreesWithTreeWalk(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	c := choices{random.IntN}
-	matched, total := 0, 5_000
-	for range total {
-		q := c.query()
-		if agree(t, q, c.event(q)) {
-			matched++
-		}
-	}
-	if matched < total/10 || matched > total*9/10 {
-		t.Errorf("%d of %d events match: too few of one kind to tell anything", matched, total)
-	}
-}
-
-// FuzzMatch holds the program to the tree walk, on queries and events made from
-// the fuzzer's bytes, and on the pattern and value it gives as they are.
-func FuzzMatch(f *testing.F) {
-	for _, c := range semantics {
-		for _, v := range append(slices.Clone(c.match), c.miss...) {
-			if len(v) > 0 {
-				f.Add([]byte(c.condition), c.condition, v[0])
-			}
-		}
-	}
-	f.Add([]byte{}, "*a?b*c", "a\xffbé")
-	f.Fuzz(func(t *testing.T, numbers []byte, pattern, value string) {
-		c := choices{func(n int) int {
-			if len(numbers) == 0 {
-				return 0
-			}
-			i := int(numbers[0])
-			numbers = numbers[1:]
-			return i % n
-		}}
-		q := c.query()
-		agree(t, q, c.event(q))
-
-		if !utf8.ValidString(pattern) || strings.ContainsRune(pattern, 1) || len(pattern) > 1000 || len(value) > 1000 {
-			return
-		}
-		for op := range operators {
-			cmp := &compare{op: operator(op), left: &field{name: "process.args"}, right: []operand{&text{value: pattern}}}
-			cmp.list = cmp.op != equal && cmp.op != notEqual
-			agree(t, &query{any: true, cond: cmp}, eventOf(t, values{"process.args", value, "x"}))
-		}
-	})
+	return v.(string)
 }

@@ -13,23 +13,25 @@ import (
 const (
 	maxText     = 1 << 20 // bytes, so that positions and listings stay small
 	maxName     = 256     // bytes, so that the search for the nearest known name stays quick
-	maxNesting  = 200     // parentheses and nots within each other; the parser recurses on them
+	maxNesting  = 200     // parentheses, nots, signs and calls within each other; the parser recurses on them
 	maxLiterals = 10_000  // each costs memory for as long as the rule is loaded
+	maxSums     = 1000    // operators of arithmetic: a chain of them is a tree as deep
 )
 
 // spot is a fault of a query at an offset of its text.
 type spot struct {
 	at      int
 	message string
+	many    string // the kind of query, where it is one about several events
 }
 
 // parse reads a single-event query and stops at its first fault.
 func parse(text string) (*query, *spot) {
 	if len(text) > maxText {
-		return nil, &spot{maxText, fmt.Sprintf("query has %d bytes, the limit is %d", len(text), maxText)}
+		return nil, &spot{at: maxText, message: fmt.Sprintf("query has %d bytes, the limit is %d", len(text), maxText)}
 	}
 	if !utf8.ValidString(text) {
-		return nil, &spot{validPrefix(text), "query is not UTF-8 text"}
+		return nil, &spot{at: validPrefix(text), message: "query is not UTF-8 text"}
 	}
 	p := &parser{lexer: lexer{text: text}}
 	p.advance()
@@ -48,13 +50,14 @@ func validPrefix(s string) int {
 
 // parser reads by recursive descent, one token ahead. Loosest first:
 //
-//	or > and > not > comparison
+//	or > and > not > == and its like > + - > * / % > sign > : in like regex
 type parser struct {
 	lexer    lexer
 	tok      token // the token ahead
 	last     token // the one before it
 	nesting  int
 	literals int
+	sums     int
 }
 
 func (p *parser) advance() { p.last, p.tok = p.tok, p.lexer.next() }
@@ -84,12 +87,10 @@ func (p *parser) accept(kind tokenKind, text string) bool {
 // failf is a fault at the token ahead; if that is broken, its own.
 func (p *parser) failf(format string, args ...any) *spot {
 	if p.tok.kind == tokenBroken {
-		return &spot{p.tok.at, p.tok.text}
+		return &spot{at: p.tok.at, message: p.tok.text}
 	}
-	return &spot{p.tok.at, fmt.Sprintf(format, args...)}
+	return &spot{at: p.tok.at, message: fmt.Sprintf(format, args...)}
 }
-
-func (p *parser) unsupported(what string) *spot { return p.failf("not supported yet: %s", what) }
 
 func (p *parser) expected(what string) *spot {
 	return p.failf("expected %s, found %s", what, p.found())
@@ -112,10 +113,10 @@ func (p *parser) query() (*query, *spot) {
 	q := &query{at: p.tok.at, category: p.tok.text}
 	switch {
 	case p.isOneOf(tokenKeyword, "sequence", "sample", "join"):
-		return nil, p.failf("not a single-event query: %s", p.tok.text)
+		return nil, &spot{at: p.tok.at, message: "not a single-event query: " + p.tok.text, many: p.tok.text}
 	case p.is(tokenKeyword, "any"):
 		q.any, q.category = true, ""
-	case p.tok.kind != tokenName && p.tok.kind != tokenString:
+	case p.tok.kind != tokenName && p.tok.kind != tokenQuoted && p.tok.kind != tokenString:
 		return nil, p.expected("an event category")
 	}
 	p.advance()
@@ -128,17 +129,17 @@ func (p *parser) query() (*query, *spot) {
 	}
 	switch {
 	case p.is(tokenMark, "|"):
-		return nil, p.failf("not a single-event query: pipes")
+		return nil, p.failf("not a single-event query: a pipe is about several events")
 	case p.tok.kind != tokenEnd:
 		return nil, p.expected(`"and", "or" or the end of the query`)
 	}
 	return q, nil
 }
 
-func (p *parser) or() (condition, *spot)  { return p.logic("or", p.and) }
-func (p *parser) and() (condition, *spot) { return p.logic("and", p.not) }
+func (p *parser) or() (node, *spot)  { return p.logic("or", p.and) }
+func (p *parser) and() (node, *spot) { return p.logic("and", p.not) }
 
-func (p *parser) logic(word string, term func() (condition, *spot)) (condition, *spot) {
+func (p *parser) logic(word string, term func() (node, *spot)) (node, *spot) {
 	n := &logic{or: word == "or"}
 	for {
 		t, fault := term()
@@ -165,180 +166,45 @@ func (p *parser) nest() *spot {
 	return nil
 }
 
-func (p *parser) not() (condition, *spot) {
+func (p *parser) not() (node, *spot) {
 	if !p.is(tokenKeyword, "not") {
-		return p.primary()
-	}
-	if fault := p.nest(); fault != nil {
-		return nil, fault
-	}
-	defer func() { p.nesting-- }()
-	p.advance()
-	term, fault := p.not()
-	if fault != nil {
-		return nil, fault
-	}
-	return &not{term}, nil
-}
-
-func (p *parser) primary() (condition, *spot) {
-	if !p.is(tokenMark, "(") {
 		return p.comparison()
 	}
 	if fault := p.nest(); fault != nil {
 		return nil, fault
 	}
 	defer func() { p.nesting-- }()
+	at := p.tok.at
 	p.advance()
-	c, fault := p.or()
+	term, fault := p.not()
 	if fault != nil {
 		return nil, fault
 	}
-	if !p.accept(tokenMark, ")") {
-		return nil, p.expected(`"and", "or" or ")"`)
-	}
-	return c, nil
+	return &not{at, term}, nil
 }
 
-func (p *parser) comparison() (condition, *spot) {
-	left, fault := p.field()
+// comparison reads a condition without and, or and not around it. Comparisons do
+// not chain.
+func (p *parser) comparison() (node, *spot) {
+	left, fault := p.sum()
 	if fault != nil {
 		return nil, fault
 	}
-	n := &compare{left: left}
-	if n.op, fault = p.operator(left); fault != nil {
-		return nil, fault
-	}
-	word := n.op.String()
-	switch {
-	case p.is(tokenMark, "(") && n.op != equal && n.op != notEqual:
-		n.list = true
-		n.right, fault = p.list(word)
-	case n.op.pattern() || n.op == equal || n.op == notEqual:
-		var t *text
-		t, fault = p.literal(word)
-		n.right = []operand{t}
-	default:
-		fault = p.expected(fmt.Sprintf("a list (…) after %q", word))
-	}
-	if fault != nil {
-		return nil, fault
-	}
-	return n, nil
-}
-
-// field reads the left side of a comparison.
-func (p *parser) field() (*field, *spot) {
-	f := &field{at: p.tok.at}
-	f.optional = p.accept(tokenMark, "?")
-	switch {
-	case p.tok.kind == tokenName:
-	case f.optional:
-		return nil, p.expected(`a field after "?"`)
-	case p.tok.kind == tokenString:
-		return nil, p.unsupported("a literal to the left of an operator")
-	case p.tok.kind == tokenNumber:
-		return nil, p.unsupported("numbers")
-	case p.isOneOf(tokenKeyword, "true", "false", "null"):
-		return nil, p.unsupported(strconv.Quote(p.tok.text))
-	case p.tok.kind == tokenCall:
-		return nil, p.unsupported("functions")
-	case p.isOneOf(tokenMark, "+", "-"):
-		return nil, p.unsupported("arithmetic")
-	default:
-		return nil, p.expected("a condition")
-	}
-	for {
-		f.name += p.tok.text
-		p.advance()
-		switch {
-		case len(f.name) > maxName:
-			return nil, &spot{f.at, fmt.Sprintf("name of a field is longer than %d bytes", maxName)}
-		case p.is(tokenMark, "("):
-			return nil, &spot{f.at, "not supported yet: functions"}
-		case p.is(tokenMark, "["):
-			return nil, p.unsupported("places in an array")
-		case !p.accept(tokenMark, "."):
-			return f, nil
-		case p.tok.kind != tokenName:
-			return nil, p.expected(fmt.Sprintf("a name after %q", f.name+"."))
+	for _, op := range []operator{equal, notEqual, less, lessEqual, greater, greaterEqual} {
+		if !p.accept(tokenMark, op.String()) {
+			continue
 		}
-		f.name += "."
-	}
-}
-
-// operator reads the operator behind f.
-func (p *parser) operator(f *field) (operator, *spot) {
-	if p.accept(tokenKeyword, "not") {
-		switch {
-		case p.accept(tokenKeyword, "in"):
-			return notIn, nil
-		case p.accept(tokenKeyword, "in~"):
-			return notInFold, nil
-		case p.isOneOf(tokenKeyword, "like", "like~", "regex", "regex~"), p.is(tokenMark, ":"):
-			return 0, &spot{p.last.at, fmt.Sprintf(`"not" cannot stand before %q: write not %s %[1]s …`, p.tok.text, f)}
-		}
-		return 0, p.expected(`"in" or "in~" after "not"`)
-	}
-	for _, op := range []operator{equal, notEqual, match} {
-		if p.accept(tokenMark, op.String()) {
-			return op, nil
-		}
-	}
-	for _, op := range []operator{in, inFold, like, likeFold} {
-		if p.accept(tokenKeyword, op.String()) {
-			return op, nil
-		}
-	}
-	switch {
-	case p.is(tokenMark, "="):
-		return 0, p.failf(`"=" is no operator: write "==", or ":" to disregard case`)
-	case p.is(tokenMark, "!:"):
-		return 0, p.failf(`"!:" is no operator: write not %s : …`, f)
-	case p.isOneOf(tokenMark, "<", "<=", ">", ">="), p.isOneOf(tokenKeyword, "regex", "regex~"):
-		return 0, p.unsupported(strconv.Quote(p.tok.text))
-	case p.isOneOf(tokenMark, "+", "-", "*", "/", "%"):
-		return 0, p.unsupported("arithmetic")
-	case p.tok.kind == tokenEnd, p.isOneOf(tokenKeyword, "and", "or"), p.isOneOf(tokenMark, ")", "|"):
-		return 0, &spot{f.at, fmt.Sprintf("not supported yet: field %q alone as a condition", f)}
-	}
-	return 0, p.expected(fmt.Sprintf("an operator after %q", f))
-}
-
-// list reads the literals in parentheses behind an operator.
-func (p *parser) list(word string) ([]operand, *spot) {
-	var list []operand
-	for {
-		p.advance() // the bracket or the comma
-		t, fault := p.literal(word)
+		right, fault := p.sum()
 		if fault != nil {
 			return nil, fault
 		}
-		list = append(list, t)
-		if p.accept(tokenMark, ")") {
-			return list, nil
-		}
-		if !p.is(tokenMark, ",") {
-			return nil, p.expected(`"," or ")" in the list`)
-		}
+		return &compare{op: op, left: left, right: []node{right}}, nil
 	}
-}
-
-func (p *parser) literal(word string) (*text, *spot) {
 	switch {
-	case p.tok.kind == tokenNumber:
-		return nil, p.unsupported("numbers")
-	case p.isOneOf(tokenKeyword, "true", "false", "null"):
-		return nil, p.unsupported(strconv.Quote(p.tok.text))
-	case p.isOneOf(tokenMark, "+", "-"):
-		return nil, p.unsupported("arithmetic")
-	case p.tok.kind != tokenString:
-		return nil, p.expected(fmt.Sprintf("a string after %q", word))
-	case p.literals == maxLiterals:
-		return nil, p.failf("more than %d literals in one query", maxLiterals)
+	case p.is(tokenMark, "="):
+		return nil, p.failf(`"=" is no operator: write "==", or ":" to disregard case`)
+	case p.is(tokenMark, "!:"):
+		return nil, p.failf(`"!:" is no operator: write not %s : …`, left)
 	}
-	p.literals++
-	t := &text{at: p.tok.at, value: p.tok.text}
-	p.advance()
-	return t, nil
+	return left, nil
 }

@@ -32,9 +32,18 @@ type Rule struct {
 	FalsePositives []string `toml:"false_positives"`
 	Tags           []string `toml:"tags"`
 	Threat         []Threat `toml:"threat"`
+	Index          []string `toml:"index"` // patterns of the indices that it is meant for
 	Query          string   `toml:"query"` // the text that was compiled
 	File           string   `toml:"-"`     // the name the rule was loaded under
 
+	// BuildingBlock is "default" in a rule whose alerts are there for other rules
+	// to count, not for people to read; else it is empty.
+	BuildingBlock string `toml:"building_block_type"`
+
+	query    *query
+	schema   *ecs.Schema
+	fold     Fold
+	source   source
 	program  *program
 	warnings Faults
 }
@@ -88,10 +97,10 @@ func (s Severity) Number() int64 {
 
 // Compile compiles a bare query to a rule whose id and name are name, of medium
 // severity, for events of the schema. Every error is a Faults.
-func Compile(name, text string, schema *ecs.Schema) (*Rule, error) {
+func Compile(name, text string, schema *ecs.Schema, fold Fold) (*Rule, error) {
 	r := bare(name, text)
-	if err := r.compile(source{name: name, file: text}, schema); err != nil {
-		return nil, err
+	if _, faults := r.compile(source{name: name, file: text}, schema, fold); len(faults) > 0 {
+		return nil, r.source.place(faults...)
 	}
 	return r, nil
 }
@@ -100,27 +109,41 @@ func bare(name, text string) *Rule {
 	return &Rule{ID: name, Name: name, Severity: defaultSeverity, RiskScore: defaultRiskScore, Query: text, File: name}
 }
 
-// compile compiles r.Query: parse, check, emit.
-func (r *Rule) compile(src source, schema *ecs.Schema) error {
+// compile compiles r.Query: parse, check, and without a fault emit. The checker
+// is nil if the query does not parse.
+func (r *Rule) compile(src source, schema *ecs.Schema, fold Fold) (*checker, []spot) {
+	r.source, r.schema, r.fold = src, schema, fold
 	q, fault := parse(r.Query)
 	if fault != nil {
-		return src.place(*fault)
+		return nil, []spot{*fault}
 	}
-	faults, warnings := check(q, schema)
-	if len(faults) > 0 {
-		return src.place(faults...)
+	r.query = q
+	c := check(q, schema, fold)
+	if len(c.faults) == 0 {
+		r.warnings = src.place(c.warnings...)
+		r.program = emit(q, schema, fold, nil)
 	}
-	r.warnings = src.place(warnings...)
-	r.program = emit(q, schema)
-	return nil
+	return c, c.faults
 }
 
 // Match reports whether the rule is true of e, an event of the schema that the
 // rule was compiled for. It allocates nothing.
-func (r *Rule) Match(e *ecs.Event) bool { return r.program.match(e) }
+func (r *Rule) Match(e *ecs.Event) bool {
+	view, memory := r.fold.fold(e)
+	defer memory.release()
+	return r.program.match(e, view)
+}
+
+// touches reports whether one of the values of f in e passes a test of the rule.
+func (r *Rule) touches(f ecs.Field, e *ecs.Event) bool {
+	view, memory := r.fold.fold(e)
+	defer memory.release()
+	return r.program.touches(f, e.Values(f), view.Values(f))
+}
 
 // Warnings are the places of the query that are legal and may still not be
-// meant: optional fields that the schema lacks.
+// meant: optional fields that the schema lacks, and
+// what Elasticsearch would read otherwise.
 func (r *Rule) Warnings() Faults { return r.warnings }
 
 // String lists the rule's program, an instruction a line.

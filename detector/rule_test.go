@@ -51,7 +51,7 @@ func eventOf(t testing.TB, fields ...[]string) *ecs.Event {
 
 func mustCompile(t testing.TB, query string) *Rule {
 	t.Helper()
-	r, err := Compile("q", query, ecs.Default)
+	r, err := Compile("q", query, ecs.Default, FoldASCII)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // named compiles a query under an id.
 func named(t testing.TB, id, query string) *Rule {
 	t.Helper()
-	r, err := Compile(id, query, ecs.Default)
+	r, err := Compile(id, query, ecs.Default, FoldASCII)
 	if err != nil {
 		t.Fatal(err)
 	}

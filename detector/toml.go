@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
@@ -23,19 +24,31 @@ var builtin []byte
 // Builtin is the built-in rule, credentials asked from an instance metadata
 // service on a command line, compiled for the schema. With ecs.Default it does
 // not fail.
-func Builtin(schema *ecs.Schema) (*Rule, error) {
-	return loadTOML("builtin:imds", string(builtin), schema)
+func Builtin(schema *ecs.Schema, fold Fold) (*Rule, error) {
+	return loadTOML("builtin:imds", string(builtin), schema, fold)
 }
 
 // NotForUs is a rule file that is well-formed and that no event could be judged
-// by here: a rule of another language or type.
+// by here: a rule of another language or type, about several events or about
+// events of another kind.
 type NotForUs struct {
-	Name   string // of the file
-	Reason string // a lower-case clause
+	Name      string // of the file
+	Line, Col int    // of what decides it, 0 if that is the whole file
+	Reason    string // a lower-case clause, one of few, to be counted by
+	Detail    string // what exactly, possibly empty
 }
 
 // Error is the file's name and the reason.
-func (n *NotForUs) Error() string { return n.Name + ": not for us: " + n.Reason }
+func (n *NotForUs) Error() string {
+	place := n.Name
+	if n.Line > 0 {
+		place = fmt.Sprintf("%s:%d:%d", n.Name, n.Line, n.Col)
+	}
+	if n.Detail != "" {
+		return fmt.Sprintf("%s: not for us: %s: %s", place, n.Reason, n.Detail)
+	}
+	return fmt.Sprintf("%s: not for us: %s", place, n.Reason)
+}
 
 // Load compiles a rule file. name is the file's path or name and ends in .toml,
 // for a rule in the layout of github.com/elastic/detection-rules, or in .eql, for
@@ -44,42 +57,99 @@ func (n *NotForUs) Error() string { return n.Name + ": not for us: " + n.Reason 
 //
 // An error is a *NotForUs or a Faults with places in the file, also for a query
 // inside TOML.
-func Load(name string, text []byte, schema *ecs.Schema) (*Rule, error) {
+func Load(name string, text []byte, schema *ecs.Schema, fold Fold) (*Rule, error) {
 	file := string(text)
 	switch ext := path.Ext(name); ext {
 	case ".eql":
 		r := bare(strings.TrimSuffix(path.Base(name), ext), file)
 		r.File = name
-		if err := r.compile(source{name: name, file: file}, schema); err != nil {
-			return nil, err
-		}
-		return r, nil
+		return r.load(source{name: name, file: file}, schema, fold)
 	case ".toml":
-		return loadTOML(name, file, schema)
+		return loadTOML(name, file, schema, fold)
 	default:
 		return nil, Faults{{name, 1, 1, fmt.Sprintf("expected a file ending in .toml or .eql, found %q", ext)}}
 	}
 }
 
+// load compiles the query of a rule file and tells what is wrong with it from
+// what is only meant for others.
+func (r *Rule) load(src source, schema *ecs.Schema, fold Fold) (*Rule, error) {
+	c, faults := r.compile(src, schema, fold)
+	notForUs := func(at int, reason, detail string) error {
+		place := src.place(spot{at: at})[0]
+		return &NotForUs{r.File, place.Line, place.Col, reason, detail}
+	}
+	switch {
+	case c == nil && faults[0].many != "":
+		return nil, notForUs(faults[0].at, faults[0].many+", a query about several events", "")
+	case c == nil:
+		return nil, src.place(faults...)
+	case !r.query.any && r.query.category != "process":
+		return nil, notForUs(r.query.at, fmt.Sprintf("event category %q", r.query.category), "")
+	case r.query.any && c.foreign():
+		return nil, notForUs(c.unknown[0].at, "any event, by fields that a process start does not have", c.unknown[0].name)
+	case len(faults) > 0:
+		return nil, src.place(faults...)
+	}
+	return r, nil
+}
+
+// foreign reports whether a query about any event reads fields of other events:
+// fields that the schema lacks and that are no slip of the pen.
+func (c *checker) foreign() bool {
+	const slip = 2 // edits
+	for _, f := range c.unknown {
+		if levenshtein.ComputeDistance(f.name, c.schema.Nearest(f.name)) <= slip {
+			return false
+		}
+	}
+	return len(c.unknown) > 0
+}
+
 // document is the part of a rule file that is read. Other keys are allowed: the
 // layout has many that matter to Elastic's products alone.
 type document struct {
+	Metadata struct {
+		Maturity string `toml:"maturity"`
+	} `toml:"metadata"`
 	Rule struct {
 		Rule
-		Language string `toml:"language"`
-		Type     string `toml:"type"`
+		Language         string `toml:"language"`
+		Type             string `toml:"type"`
+		Filters          []any  `toml:"filters"`
+		CategoryOverride string `toml:"event_category_override"`
 	} `toml:"rule"`
 }
 
-func loadTOML(name, file string, schema *ecs.Schema) (*Rule, error) {
+// notForUs is why no event can be judged by the rule, whatever its query; nil if
+// it may be.
+func (d *document) notForUs(name string) error {
+	r := &d.Rule
+	n := &NotForUs{Name: name}
+	switch {
+	case r.Type != "" && r.Type != "eql":
+		n.Reason = fmt.Sprintf("rule type is %q, only \"eql\" is run", r.Type)
+	case r.Language != "" && r.Language != "eql":
+		n.Reason = fmt.Sprintf("rule language is %q, only \"eql\" is run", r.Language)
+	case d.Metadata.Maturity != "" && d.Metadata.Maturity != "production":
+		n.Reason = fmt.Sprintf("maturity is %q, only \"production\" is run", d.Metadata.Maturity)
+	case len(r.Filters) > 0:
+		n.Reason = "filters beside the query"
+	case r.CategoryOverride != "" && r.CategoryOverride != categoryField:
+		n.Reason = fmt.Sprintf("event category in field %q", r.CategoryOverride)
+	default:
+		return nil
+	}
+	return n
+}
+
+func loadTOML(name, file string, schema *ecs.Schema, fold Fold) (*Rule, error) {
 	var d document
 	if err := toml.Unmarshal([]byte(file), &d); err != nil {
 		return nil, Faults{tomlFault(name, file, err)}
 	}
-	for _, k := range []struct{ key, value string }{{"type", d.Rule.Type}, {"language", d.Rule.Language}} {
-		if k.value != "" && k.value != "eql" {
-			return nil, &NotForUs{name, fmt.Sprintf("rule %s is %q, only \"eql\" is run", k.key, k.value)}
-		}
+	if err := d.notForUs(name); err != nil {
+		return nil, err
 	}
 	keys := locate(file)
 	if faults := d.faults(name, file, keys); len(faults) > 0 {
@@ -93,10 +163,7 @@ func loadTOML(name, file string, schema *ecs.Schema) (*Rule, error) {
 	}
 	query := keys["query"]
 	origin := func(at int) int { return query.at + unescaped(file[query.at:query.end], at) }
-	if err := r.compile(source{name, file, origin}, schema); err != nil {
-		return nil, err
-	}
-	return r, nil
+	return r.load(source{name, file, origin}, schema, fold)
 }
 
 // faults are what is missing from a rule, or cannot be.

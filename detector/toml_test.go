@@ -64,7 +64,7 @@ id = "TA1"
 name = "ta1"
 reference = "https://ta1"
 `
-	got, err := Load("rules/a.toml", []byte(text), ecs.Default)
+	got, err := Load("rules/a.toml", []byte(text), ecs.Default, FoldASCII)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ reference = "https://ta1"
 }
 
 func TestLoadEQL(t *testing.T) {
-	got, err := Load("rules/my rule.v2.eql", []byte(`any where process.name == "a"`), ecs.Default)
+	got, err := Load("rules/my rule.v2.eql", []byte(`any where process.name == "a"`), ecs.Default, FoldASCII)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestLoadFaults(t *testing.T) {
 		{"a.toml", "[[rule]]\nname = 'b'", `a.toml:1:3: cannot store an array table in a struct`},
 		{"a.toml", "\xff", `a.toml:1:1: invalid character at start of key: U+00FF 'ÿ'`},
 	} {
-		_, err := Load(c.name, []byte(c.text), ecs.Default)
+		_, err := Load(c.name, []byte(c.text), ecs.Default, FoldASCII)
 		var faults Faults
 		if !errors.As(err, &faults) {
 			t.Errorf("%s: error %v, want Faults", c.text, err)
@@ -170,7 +170,7 @@ func TestLoadNotForUs(t *testing.T) {
 		{"[rule]\ntype = 'machine_learning'", `a.toml: not for us: rule type is "machine_learning", only "eql" is run`},
 		{"[rule]\nlanguage = 'esql'", `a.toml: not for us: rule language is "esql", only "eql" is run`},
 	} {
-		_, err := Load("a.toml", []byte(c.text), ecs.Default)
+		_, err := Load("a.toml", []byte(c.text), ecs.Default, FoldASCII)
 		var other *NotForUs
 		if !errors.As(err, &other) {
 			t.Errorf("%q: error %v, want a *NotForUs", c.text, err)
@@ -212,7 +212,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(string(text))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		_, err := Load("a.toml", []byte(text), ecs.Default)
+		_, err := Load("a.toml", []byte(text), ecs.Default, FoldASCII)
 		var faults Faults
 		if !errors.As(err, &faults) {
 			return

@@ -49,10 +49,13 @@ func (a *Alert) size(f ecs.Field) int {
 func (a *Alert) cut(f ecs.Field, size int) {
 	values := slices.Clone(a.event.Values(f))
 	kept := make([][]byte, len(values))
+	one := ecs.NewEvent(a.event.Schema())
 	for _, wanted := range []bool{true, false} {
 		for i, v := range values {
 			room := size - len(`,""`)
-			if room <= 0 || a.Rule.program.touches(f, values[i:i+1]) != wanted {
+			one.Reset()
+			one.Add(f, v.Text())
+			if room <= 0 || a.Rule.touches(f, one) != wanted {
 				continue
 			}
 			kept[i] = prefix(v.Text(), room)

@@ -139,7 +139,7 @@ func judge(n normalize.Normalizer, set *detector.Set, want *hidingRow, records [
 
 func builtinSet(t *testing.T) *detector.Set {
 	t.Helper()
-	rule, err := detector.Builtin(ecs.Default)
+	rule, err := detector.Builtin(ecs.Default, detector.FoldASCII)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -224,7 +224,7 @@ func (s *scene) input() string { return s.cfg.Topics[0].Name }
 
 func builtinSet(t testing.TB) *detector.Set {
 	t.Helper()
-	rule, err := detector.Builtin(ecs.Default)
+	rule, err := detector.Builtin(ecs.Default, detector.FoldASCII)
 	if err != nil {
 		t.Fatal(err)
 	}

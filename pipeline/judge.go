@@ -186,9 +186,11 @@ func (j *Judge) match(v *Verdict, set *detector.Set) {
 	for i := range j.events {
 		e := &j.events[i]
 		before := len(j.alerts)
-		for _, rule := range set.Match(j.matched[:0], e) {
+		source := cmp.Or(e.Source, j.source.Name)
+		j.matched = set.For(source).Match(j.matched[:0], e)
+		for _, rule := range j.matched {
 			j.alerts = append(j.alerts, detector.NewAlert(rule, e, detector.Origin{
-				Source: cmp.Or(e.Source, j.source.Name), Shape: e.Shape, Topic: j.topic, Partition: j.partition,
+				Source: source, Shape: e.Shape, Topic: j.topic, Partition: j.partition,
 				Offset: e.Offset, Index: e.Index, Rules: set.Hash(),
 			}))
 		}

@@ -90,7 +90,7 @@ func fieldSchema(def ecs.Def) any {
 // and each alert.
 func TestOutputIsValid(t *testing.T) {
 	event, alert := compile(t, "event.schema.json"), compile(t, "alert.schema.json")
-	rule, err := detector.Builtin(ecs.Default)
+	rule, err := detector.Builtin(ecs.Default, detector.FoldASCII)
 	if err != nil {
 		t.Fatal(err)
 	}

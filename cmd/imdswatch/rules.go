@@ -36,7 +36,7 @@ func loadRules(paths []string) (*loaded, error) {
 				return nil, fmt.Errorf("no rules %q, want %s, a file or a folder", p, builtinRule)
 			}
 			l.files++
-			l.take(detector.Builtin(ecs.Default))
+			l.take(detector.Builtin(ecs.Default, detector.FoldASCII))
 			continue
 		}
 		files, err := ruleFiles(p)
@@ -49,7 +49,7 @@ func loadRules(paths []string) (*loaded, error) {
 				return nil, err
 			}
 			l.files++
-			l.take(detector.Load(filepath.ToSlash(file), text, ecs.Default))
+			l.take(detector.Load(filepath.ToSlash(file), text, ecs.Default, detector.FoldASCII))
 		}
 	}
 	l.findTwins()

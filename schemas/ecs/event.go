@@ -93,6 +93,10 @@ func (e *Event) Schema() *Schema { return e.schema }
 // until the event is written to again.
 func (e *Event) Values(f Field) []Value { return e.row[f] }
 
+// Fields are the fields that have a value, in no order. The slice is valid until
+// the event is written to again.
+func (e *Event) Fields() []Field { return e.set }
+
 // Has reports whether f has a value. The empty text is a value.
 func (e *Event) Has(f Field) bool { return len(e.row[f]) > 0 }
 
