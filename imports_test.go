@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"schemas/ecs":       {},
 	"hack/kafka":        {"hack/kafka/broker"},
 	"hack/kafka/broker": {},
+	"hack/curve":        {},
 	"hack/e2e":          {"hack/kafka/broker", "normalize"},
 }
 

