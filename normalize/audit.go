@@ -12,6 +12,10 @@ import (
 // by hand: elastic/go-libaudit drops all arguments of an exec for one that is
 // empty, a question mark, split, or ends in a backslash.
 
+// auditIndices are where Elastic's products keep the records of the audit system
+// that they read themselves; see Source.Indices.
+var auditIndices = []string{"auditbeat-8.0.0", "logs-auditd_manager.auditd-default"}
+
 // auditKind is what a record can add to the start of a process.
 type auditKind uint8
 

@@ -7,12 +7,13 @@ import (
 )
 
 var _ = register(Source{
-	Name:   "auditbeat",
-	Shapes: []string{"auditd", "system"},
-	Key:    "any",
-	Needs:  "Auditbeat's auditd module or Elastic Agent's auditd_manager with a rule for execve and execveat; or Auditbeat's system/process, best with kernel_tracing, since its polls miss what ends soon",
-	New:    func() Normalizer { return &auditbeat{ecsMembers: newECSMembers(abPaths...)} },
-	Marks:  [][]string{{"auditd.message_type"}, {"auditd.sequence"}, {"auditd.data"}, {"service.type=auditd"}, {"agent.type=auditbeat"}},
+	Name:    "auditbeat",
+	Shapes:  []string{"auditd", "system"},
+	Key:     "any",
+	Needs:   "Auditbeat's auditd module or Elastic Agent's auditd_manager with a rule for execve and execveat; or Auditbeat's system/process, best with kernel_tracing, since its polls miss what ends soon",
+	Indices: auditIndices,
+	New:     func() Normalizer { return &auditbeat{ecsMembers: newECSMembers(abPaths...)} },
+	Marks:   [][]string{{"auditd.message_type"}, {"auditd.sequence"}, {"auditd.data"}, {"service.type=auditd"}, {"agent.type=auditbeat"}},
 })
 
 // The members of Auditbeat's documents beside the fields of ECS, counted from

@@ -7,12 +7,13 @@ import (
 )
 
 var _ = register(Source{
-	Name:   "auditd",
-	Shapes: []string{"line", "syslog", "filebeat", "fluent-bit", "journald", "original"},
-	Joins:  true,
-	Key:    "the host, so that all records of an event are in one partition",
-	Needs:  "an audit rule on execve and execveat for each architecture, name_format=hostname in auditd.conf unless the shipper names the host, and lines as auditd writes them, one or several a record",
-	New:    func() Normalizer { return newAuditd() },
+	Name:    "auditd",
+	Shapes:  []string{"line", "syslog", "filebeat", "fluent-bit", "journald", "original"},
+	Joins:   true,
+	Key:     "the host, so that all records of an event are in one partition",
+	Needs:   "an audit rule on execve and execveat for each architecture, name_format=hostname in auditd.conf unless the shipper names the host, and lines as auditd writes them, one or several a record",
+	Indices: append([]string{"logs-auditd.log-default", "filebeat-8.0.0"}, auditIndices...),
+	New:     func() Normalizer { return newAuditd() },
 	Marks: [][]string{
 		{`=*audit(*`},
 		{`message=*audit(*`},

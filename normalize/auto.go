@@ -91,6 +91,19 @@ func Told() []*Source {
 	return sources
 }
 
+// Teller is what tells a record's source by the record alone, as auto does; it
+// answers nil where a record fits none. It is not safe for concurrent use.
+func Teller() func(value []byte) *Source {
+	a := newAuto()
+	return func(value []byte) *Source {
+		m, _ := a.tell(value)
+		if m == nil {
+			return nil
+		}
+		return m.source
+	}
+}
+
 // tell is the mark of a record's source; nil if it fits none. Of a batch the
 // first element tells.
 //

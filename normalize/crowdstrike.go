@@ -7,12 +7,13 @@ import (
 )
 
 var _ = register(Source{
-	Name:   "crowdstrike",
-	Shapes: []string{"fdr", "nested"},
-	Key:    "any",
-	Needs:  "Falcon Data Replicator's primary events, a JSON object a record, as they are or under \"event\" as some relays nest them",
-	New:    func() Normalizer { return newCrowdStrike() },
-	Marks:  [][]string{{"event_simpleName"}, {"event.event_simpleName"}, {"aid", "cid"}},
+	Name:    "crowdstrike",
+	Shapes:  []string{"fdr", "nested"},
+	Key:     "any",
+	Needs:   "Falcon Data Replicator's primary events, a JSON object a record, as they are or under \"event\" as some relays nest them",
+	Indices: []string{"logs-crowdstrike.fdr-default"},
+	New:     func() Normalizer { return newCrowdStrike() },
+	Marks:   [][]string{{"event_simpleName"}, {"event.event_simpleName"}, {"aid", "cid"}},
 })
 
 // The members of a Falcon Data Replicator record.

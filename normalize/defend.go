@@ -3,12 +3,13 @@ package normalize
 import "github.com/imdswatch/imdswatch/schemas/ecs"
 
 var _ = register(Source{
-	Name:   "defend",
-	Shapes: []string{"ecs"},
-	Key:    "any",
-	Needs:  "Elastic Defend with process events on, written to Kafka by its own output",
-	New:    func() Normalizer { return &document{ecsMembers: newECSMembers(), wanted: isDefendStart, derives: true} },
-	Marks:  [][]string{{"event.module=endpoint"}, {"data_stream.dataset=endpoint.*"}, {"agent.type=endpoint"}},
+	Name:    "defend",
+	Shapes:  []string{"ecs"},
+	Key:     "any",
+	Needs:   "Elastic Defend with process events on, written to Kafka by its own output",
+	Indices: []string{"logs-endpoint.events.process-default"},
+	New:     func() Normalizer { return &document{ecsMembers: newECSMembers(), wanted: isDefendStart, derives: true} },
+	Marks:   [][]string{{"event.module=endpoint"}, {"data_stream.dataset=endpoint.*"}, {"agent.type=endpoint"}},
 })
 
 // isDefendStart wants the documents of Elastic Defend in which a program image

@@ -8,12 +8,13 @@ import (
 )
 
 var _ = register(Source{
-	Name:   "endgame",
-	Shapes: []string{"ecs", "native"},
-	Key:    "any",
-	Needs:  "Elastic Endgame's process events, as the ECS documents that its platform streams or as the sensor's own buffers",
-	New:    func() Normalizer { return &endgame{newECSMembers(egPaths...)} },
-	Marks:  [][]string{{"event.module=endgame"}, {"agent.type=endgame"}, {"endgame"}, {"event_subtype_full"}, {"event_type_full"}, {"serial_event_id"}},
+	Name:    "endgame",
+	Shapes:  []string{"ecs", "native"},
+	Key:     "any",
+	Needs:   "Elastic Endgame's process events, as the ECS documents that its platform streams or as the sensor's own buffers",
+	Indices: []string{"endgame-default"},
+	New:     func() Normalizer { return &endgame{newECSMembers(egPaths...)} },
+	Marks:   [][]string{{"event.module=endgame"}, {"agent.type=endgame"}, {"endgame"}, {"event_subtype_full"}, {"event_type_full"}, {"serial_event_id"}},
 })
 
 // The members of Endgame's records beside the fields of ECS, counted from the

@@ -7,11 +7,12 @@ import (
 )
 
 var _ = register(Source{
-	Name:   "goaudit",
-	Shapes: []string{"go-audit", "syslog", "wrapped"},
-	Key:    "any",
-	Needs:  "go-audit with an audit rule on execve and execveat for each architecture; the host's name from syslog or the shipper, since go-audit itself sends none",
-	New:    func() Normalizer { return newGoAudit() },
+	Name:    "goaudit",
+	Shapes:  []string{"go-audit", "syslog", "wrapped"},
+	Key:     "any",
+	Needs:   "go-audit with an audit rule on execve and execveat for each architecture; the host's name from syslog or the shipper, since go-audit itself sends none",
+	Indices: auditIndices,
+	New:     func() Normalizer { return newGoAudit() },
 	Marks: [][]string{
 		{"sequence", "messages"},
 		{`=*{"sequence":*`},

@@ -7,11 +7,12 @@ import (
 )
 
 var _ = register(Source{
-	Name:   "laurel",
-	Shapes: []string{"laurel", "prefixed", "wrapped"},
-	Key:    "any",
-	Needs:  "LAUREL with its log in JSON lines and an audit rule on execve and execveat; execve-argv with array, as it is by default",
-	New:    func() Normalizer { return newLaurel() },
+	Name:    "laurel",
+	Shapes:  []string{"laurel", "prefixed", "wrapped"},
+	Key:     "any",
+	Needs:   "LAUREL with its log in JSON lines and an audit rule on execve and execveat; execve-argv with array, as it is by default",
+	Indices: auditIndices,
+	New:     func() Normalizer { return newLaurel() },
 	Marks: [][]string{
 		{"ID", "SYSCALL"}, {"ID", "EXECVE"}, {"ID", "PROCTITLE"}, {"ID", "PATH"}, {"ID", "NODE"},
 		{"ID=1?????????.???:*"}, // the time and serial number of any other record

@@ -7,12 +7,13 @@ import (
 )
 
 var _ = register(Source{
-	Name:   "m365",
-	Shapes: []string{"records", "record", "lines", "array"},
-	Key:    "any",
-	Needs:  "Defender XDR's streaming API with the tables DeviceProcessEvents and CloudProcessEvents, as an Event Hub delivers it or a storage account exports it",
-	New:    func() Normalizer { return &defender{newMembers(mdPaths), newMembers(mdInnerPaths)} },
-	Marks:  [][]string{{"category=AdvancedHunting-*"}, {"records.category=AdvancedHunting-*"}, {"records"}, {"=*AdvancedHunting-*"}},
+	Name:    "m365",
+	Shapes:  []string{"records", "record", "lines", "array"},
+	Key:     "any",
+	Needs:   "Defender XDR's streaming API with the tables DeviceProcessEvents and CloudProcessEvents, as an Event Hub delivers it or a storage account exports it",
+	Indices: []string{"logs-m365_defender.event-default"},
+	New:     func() Normalizer { return &defender{newMembers(mdPaths), newMembers(mdInnerPaths)} },
+	Marks:   [][]string{{"category=AdvancedHunting-*"}, {"records.category=AdvancedHunting-*"}, {"records"}, {"=*AdvancedHunting-*"}},
 })
 
 // The members of a record of the streaming API. A table's columns are below

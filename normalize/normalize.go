@@ -63,7 +63,10 @@ type Source struct {
 	Joins  bool     // New returns a Joiner
 	Key    string   // what the message key must be for the source to work, or "any"
 	Needs  string   // what the sender has to switch on, in a sentence
-	New    func() Normalizer
+	// Indices are names of indices, one of each kind, in which Elastic's products
+	// keep what the source sends; none if that can be any.
+	Indices []string
+	New     func() Normalizer
 	// Marks are what the source auto tells the source's records by: sets of
 	// members of which one set must be there in full. A member may have to have a
 	// value, in either case and with ? for any byte: "event.module=endpoint", or
@@ -95,6 +98,46 @@ func Lookup(name string) *Source {
 		}
 	}
 	return nil
+}
+
+// Indexed reports whether a rule whose index is patterns is meant for events of
+// the source: whether they name one of its indices, as Elasticsearch reads them.
+// A star stands for any text, a minus in front takes out what patterns before it
+// took in, and a cluster's name in front does not matter here. A rule without
+// patterns is meant for all sources, and to a source without indices all rules
+// are.
+func (s *Source) Indexed(patterns []string) bool {
+	if len(patterns) == 0 || len(s.Indices) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.Indices, func(index string) bool {
+		in := false
+		for _, p := range patterns {
+			p, out := strings.CutPrefix(p, "-")
+			if names(p[strings.IndexByte(p, ':')+1:], index) {
+				in = !out
+			}
+		}
+		return in
+	})
+}
+
+// names reports whether a pattern, in which a star stands for any text, is one
+// of the index.
+func names(pattern, index string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == index
+	}
+	first, last := parts[0], parts[len(parts)-1]
+	rest, ok := strings.CutPrefix(index, first)
+	for _, p := range parts[1 : len(parts)-1] {
+		if !ok {
+			return false
+		}
+		_, rest, ok = strings.Cut(rest, p)
+	}
+	return ok && strings.HasSuffix(rest, last)
 }
 
 // Reason says why a record could not be read. The words are those of a dead

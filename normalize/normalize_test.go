@@ -38,6 +38,96 @@ func TestSourcesAreNamedDescribedAndInOrder(t *testing.T) {
 	}
 }
 
+func TestIndexed(t *testing.T) {
+	for _, test := range []struct {
+		source   string
+		patterns []string
+		want     bool
+	}{
+		{"defend", nil, true},
+		{"defend", []string{"logs-endpoint.events.process*"}, true},
+		{"defend", []string{"logs-endpoint.events.process-default"}, true},
+		{"defend", []string{"logs-endpoint.events.process"}, false},
+		{"defend", []string{"logs-endpoint.events.file*", "winlogbeat-*"}, false},
+		{"defend", []string{"winlogbeat-*", "logs-endpoint.events.*"}, true},
+		{"defend", []string{"*"}, true},
+		{"defend", []string{"logs-*process*"}, true},
+		{"defend", []string{"logs-*process*process*"}, false},
+		{"defend", []string{"*-default"}, true},
+		{"defend", []string{"logs-*-default-*"}, false},
+		{"defend", []string{"logs-endpoint.events.process-default*default"}, false},
+		{"defend", []string{""}, false},
+		{"defend", []string{"logs-*", "-logs-endpoint.*"}, false},
+		{"defend", []string{"-logs-endpoint.*", "logs-*"}, true},
+		{"defend", []string{"logs-*", "-logs-system.*"}, true},
+		{"defend", []string{"-logs-system.*"}, false},
+		{"defend", []string{"*:logs-endpoint.events.*"}, true},
+		{"defend", []string{"logs-*", "-west:logs-endpoint.*"}, false},
+		{"windows", []string{"winlogbeat-*"}, true},
+		{"windows", []string{"logs-windows.forwarded*"}, true},
+		{"windows", []string{"logs-windows.sysmon_operational-*"}, true},
+		{"windows", []string{"logs-system.security*"}, true},
+		{"windows", []string{"logs-windows.powershell*", "auditbeat-*"}, false},
+		{"windows", []string{"winlogbeat-*", "-winlogbeat-*", "logs-endpoint*"}, false},
+		{"endgame", []string{"endgame-*"}, true},
+		{"endgame", []string{"logs-*"}, false},
+		{"crowdstrike", []string{"logs-crowdstrike.fdr*"}, true},
+		{"crowdstrike", []string{"endgame-*"}, false},
+		{"sentinelone", []string{"logs-sentinel_one_cloud_funnel.*"}, true},
+		{"sentinelone", []string{"logs-sentinel_one.*"}, false},
+		{"m365", []string{"logs-m365_defender.event-*"}, true},
+		{"m365", []string{"logs-m365_defender.alert-*"}, false},
+		{"auditbeat", []string{"auditbeat-*"}, true},
+		{"auditbeat", []string{"filebeat-*"}, false},
+		{"auditd", []string{"auditbeat-*"}, true},
+		{"auditd", []string{"filebeat-*"}, true},
+		{"auditd", []string{"logs-auditd_manager.auditd-*"}, true},
+		{"auditd", []string{"winlogbeat-*"}, false},
+		{"laurel", []string{"auditbeat-*"}, true},
+		{"laurel", []string{"logs-endpoint*"}, false},
+		{"goaudit", []string{"logs-auditd_manager.auditd-*"}, true},
+		{"goaudit", []string{"logs-endpoint*"}, false},
+		{"ecs", []string{"logs-okta*"}, true},
+		{"auto", []string{"logs-okta*"}, true},
+	} {
+		if got := Lookup(test.source).Indexed(test.patterns); got != test.want {
+			t.Errorf("%s is in %q: %v, want %v", test.source, test.patterns, got, test.want)
+		}
+	}
+}
+
+// TestSourcesNameTheirIndices: a source that forgets to would be judged by every
+// rule.
+func TestSourcesNameTheirIndices(t *testing.T) {
+	for _, s := range Sources() {
+		if open := s.Name == "ecs" || s.Name == "auto"; open != (len(s.Indices) == 0) {
+			t.Errorf("source %s has indices %q", s.Name, s.Indices)
+		}
+		for _, index := range s.Indices {
+			if strings.ContainsAny(index, "*:") || index == "" {
+				t.Errorf("source %s: index %q is a pattern, want a name", s.Name, index)
+			}
+		}
+	}
+}
+
+func TestTellerTellsAsAutoDoes(t *testing.T) {
+	tell := Teller()
+	for _, s := range Told() {
+		attacks, nearMisses := s.Samples()
+		for _, value := range append(attacks, nearMisses...) {
+			if got := tell(value); got != s {
+				t.Errorf("a record of %s is told as one of %v: %.80s", s.Name, got, value)
+			}
+		}
+	}
+	for _, value := range []string{"", "{}", `{"a":`, "hello"} {
+		if got := tell([]byte(value)); got != nil {
+			t.Errorf("%q is told as a record of %s", value, got.Name)
+		}
+	}
+}
+
 func TestBlank(t *testing.T) {
 	for value, want := range map[string]bool{"": true, " \t\r\n": true, "{}": false, " x": false, "\x00": false, "\u00a0": false} {
 		if Blank([]byte(value)) != want {

@@ -3,12 +3,13 @@ package normalize
 import "github.com/imdswatch/imdswatch/schemas/ecs"
 
 var _ = register(Source{
-	Name:   "sentinelone",
-	Shapes: []string{"flat", "nested"},
-	Key:    "any",
-	Needs:  "Cloud Funnel 2 with process events among what it streams, a JSON object a record, its dotted names flat or nested as some relays make them",
-	New:    func() Normalizer { return newSentinelOne() },
-	Marks:  [][]string{{"meta.event.name"}, {"dataSource.name=SentinelOne"}, {"dataSource.name", "site.id"}, {"tgt.process.uid"}, {"src.process.uid"}},
+	Name:    "sentinelone",
+	Shapes:  []string{"flat", "nested"},
+	Key:     "any",
+	Needs:   "Cloud Funnel 2 with process events among what it streams, a JSON object a record, its dotted names flat or nested as some relays make them",
+	Indices: []string{"logs-sentinel_one_cloud_funnel.event-default"},
+	New:     func() Normalizer { return newSentinelOne() },
+	Marks:   [][]string{{"meta.event.name"}, {"dataSource.name=SentinelOne"}, {"dataSource.name", "site.id"}, {"tgt.process.uid"}, {"src.process.uid"}},
 })
 
 // The members of a Cloud Funnel record. The process that was started is "tgt",

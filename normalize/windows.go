@@ -15,8 +15,9 @@ var _ = register(Source{
 	Key: "any",
 	Needs: "Sysmon event 1, or Security event 4688 with \"Include command line in process creation events\" on; " +
 		"Fluent Bit with event_data_as_map, since string inserts of forwarded events have lost their places",
-	New:   newWindows,
-	Marks: winMarks,
+	Indices: []string{"winlogbeat-8.0.0", "logs-windows.sysmon_operational-default", "logs-windows.forwarded-default", "logs-system.security-default", "logs-sysmon_linux.log-default"},
+	New:     newWindows,
+	Marks:   winMarks,
 })
 
 var winMarks = [][]string{

@@ -34,25 +34,25 @@ type environment struct {
 	Topics          string `desc:"inputs, topic:source by commas; a topic written /regex/ is a pattern"`
 	AlertsTopic     string `split_words:"true" default:"imdswatch.alerts" desc:"topic for alerts"`
 	DeadletterTopic string `split_words:"true" default:"imdswatch.deadletters" desc:"topic for records that could not be read"`
-	Rules           string `default:"builtin:imds" desc:"rule files and folders, by commas"`
-	Start           string `default:"earliest" desc:"where a new group begins: earliest, latest or an RFC 3339 time"`
-	CommitInterval  string `split_words:"true" default:"1s" desc:"time between commits"`
-	InstanceID      string `split_words:"true" desc:"static membership: a name that stays over restarts"`
-	Balancer        string `default:"cooperative" desc:"cooperative, or server for KIP-848 on Kafka 4.3 and later"`
-	Rack            string `desc:"rack or zone to read from"`
-	Workers         string `default:"0" desc:"partitions judged at once; 0 is one a core"`
-	DrainTimeout    string `split_words:"true" default:"30s" desc:"how long a stop waits for acknowledgements"`
-	FetchMaxBytes   string `split_words:"true" default:"0" desc:"bytes of one fetch; 0 derives it from GOMEMLIMIT"`
-	Listen          string `default:"127.0.0.1:9464" desc:"address of /metrics, /healthz, /readyz, /version"`
-	LogLevel        string `split_words:"true" default:"info" desc:"debug, info, warn or error"`
-	LogFormat       string `split_words:"true" default:"json" desc:"json or text"`
+	RuleVariables
+	Start          string `default:"earliest" desc:"where a new group begins: earliest, latest or an RFC 3339 time"`
+	CommitInterval string `split_words:"true" default:"1s" desc:"time between commits"`
+	InstanceID     string `split_words:"true" desc:"static membership: a name that stays over restarts"`
+	Balancer       string `default:"cooperative" desc:"cooperative, or server for KIP-848 on Kafka 4.3 and later"`
+	Rack           string `desc:"rack or zone to read from"`
+	Workers        string `default:"0" desc:"partitions judged at once; 0 is one a core"`
+	DrainTimeout   string `split_words:"true" default:"30s" desc:"how long a stop waits for acknowledgements"`
+	FetchMaxBytes  string `split_words:"true" default:"0" desc:"bytes of one fetch; 0 derives it from GOMEMLIMIT"`
+	Listen         string `default:"127.0.0.1:9464" desc:"address of /metrics, /healthz, /readyz, /version"`
+	LogLevel       string `split_words:"true" default:"info" desc:"debug, info, warn or error"`
+	LogFormat      string `split_words:"true" default:"json" desc:"json or text"`
 }
 
 // later are variables that have a meaning which this version does not have,
 // with the values that ask for what it does anyway. Taking no notice of TLS
 // would be worse than not starting.
 var later = map[string]string{
-	"EXCEPTIONS": "", "SCOPE": "all", "BUILDING_BLOCKS": "false", "FOLD": "ascii", "DELIVERY": "at-least-once",
+	"EXCEPTIONS": "", "DELIVERY": "at-least-once",
 	"TRANSACTIONAL_ID": "", "PREFILTER": "auto off", "PREFILTER_SAMPLE": "", "ALERT_FORMAT": "ecs", "STATUS": "false", "PPROF": "false",
 	"TLS": "false", "TLS_CA_FILE": "", "TLS_CERT_FILE": "", "TLS_KEY_FILE": "", "SASL_MECHANISM": "", "SASL_USERNAME": "",
 	"SASL_PASSWORD": "", "SASL_TOKEN_FILE": "", "SASL_TOKEN_URL": "", "SASL_CLIENT_ID": "", "SASL_CLIENT_SECRET": "",
@@ -61,7 +61,7 @@ var later = map[string]string{
 // config is what run needs.
 type config struct {
 	pipeline pipeline.Config
-	rules    []string
+	rules    ruleSettings
 	listen   string
 	log      *slog.Logger
 }
@@ -87,7 +87,7 @@ func readConfig(stderr io.Writer) (*config, error) {
 		log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	}
 	c := &config{
-		rules:  list(env.Rules),
+		rules:  f.rules(&env.RuleVariables),
 		listen: f.address("LISTEN", env.Listen),
 		log:    log,
 		pipeline: pipeline.Config{

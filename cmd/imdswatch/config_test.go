@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/imdswatch/imdswatch/detector"
 )
 
 // setEnvironment takes the variables of the machine away and sets those that
@@ -63,8 +64,18 @@ var settings = []struct {
 	{"ALERTS_TOPIC", "", nil, nil, `empty`},
 	{"DEADLETTER_TOPIC", " d ", func(c *config) any { return c.pipeline.DeadletterTopic }, "d", ""},
 	{"DEADLETTER_TOPIC", "", nil, nil, `empty`},
-	{"RULES", " a.eql , b ,", func(c *config) any { return c.rules }, []string{"a.eql", "b"}, ""},
-	{"RULES", "", func(c *config) any { return c.rules }, []string(nil), ""},
+	{"RULES", " a.eql , b ,", func(c *config) any { return c.rules.paths }, []string{"a.eql", "b"}, ""},
+	{"RULES", "", func(c *config) any { return c.rules.paths }, []string(nil), ""},
+	{"FOLD", "ascii", func(c *config) any { return c.rules.fold }, detector.FoldASCII, ""},
+	{"FOLD", " unicode ", func(c *config) any { return c.rules.fold }, detector.FoldUnicode, ""},
+	{"FOLD", "utf8", nil, nil, `"utf8", want ascii or unicode`},
+	{"FOLD", "", nil, nil, `"", want ascii or unicode`},
+	{"BUILDING_BLOCKS", "false", func(c *config) any { return c.rules.buildingBlocks }, false, ""},
+	{"BUILDING_BLOCKS", " true ", func(c *config) any { return c.rules.buildingBlocks }, true, ""},
+	{"BUILDING_BLOCKS", "yes", nil, nil, `"yes", want true or false`},
+	{"SCOPE", "all", func(c *config) any { return c.rules.byIndex }, false, ""},
+	{"SCOPE", " index ", func(c *config) any { return c.rules.byIndex }, true, ""},
+	{"SCOPE", "source", nil, nil, `"source", want all or index`},
 	{"START", "earliest", start, kgo.NewOffset().AtStart(), ""},
 	{"START", " latest ", start, kgo.NewOffset().AtEnd(), ""},
 	{"START", "2026-03-04T05:06:07+01:00", start, kgo.NewOffset().AfterMilli(1772597167000), ""},
@@ -162,9 +173,8 @@ func TestReadConfig(t *testing.T) {
 // table above; of some nothing is bad.
 func TestReadConfigCoversEveryVariable(t *testing.T) {
 	anything := []string{"INSTANCE_ID", "RACK", "RULES"}
-	env := reflect.TypeFor[environment]()
-	for i := range env.NumField() {
-		name := variableName(env.Field(i))
+	for _, field := range environmentFields() {
+		name := variableName(field)
 		good, bad := false, slices.Contains(anything, name)
 		for _, s := range settings {
 			good = good || s.name == name && s.fault == ""
@@ -183,9 +193,9 @@ func TestReadConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &c.pipeline
-	got := []any{p.Group, p.AlertsTopic, p.DeadletterTopic, c.rules, p.CommitInterval, p.DrainTimeout, p.ServerBalancer,
+	got := []any{p.Group, p.AlertsTopic, p.DeadletterTopic, c.rules.paths, c.rules.fold, c.rules.buildingBlocks, c.rules.byIndex, p.CommitInterval, p.DrainTimeout, p.ServerBalancer,
 		p.InstanceID, p.Rack, p.Workers, p.FetchMaxBytes, c.listen, lowestLevel(c), p.Version}
-	want := []any{"imdswatch", "imdswatch.alerts", "imdswatch.deadletters", []string{"builtin:imds"}, time.Second, 30 * time.Second, false,
+	want := []any{"imdswatch", "imdswatch.alerts", "imdswatch.deadletters", []string{"builtin:imds"}, detector.FoldASCII, false, false, time.Second, 30 * time.Second, false,
 		"", "", runtime.GOMAXPROCS(0), 0, "127.0.0.1:9464", slog.LevelInfo, "dev"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -158,7 +158,7 @@ func sendSamples(ctx context.Context, client *kgo.Client) (map[string]int, error
 
 // pipeline makes the pipeline that run runs, over the demo's topics.
 func (d *demo) pipeline(brokers []string) (*pipeline.Pipeline, *prometheus.Registry, error) {
-	set, err := ruleSet(nil, func(string) {})
+	set, err := (&ruleSettings{}).set(func(string) {})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,9 +24,11 @@ var helps = []struct {
 	{verb: "", stdout: `"kind":"alert"`},
 	{verb: "run", code: exitKafka, stdout: `^$`}, // there is no broker,
 	{verb: "scan", stdout: `"kind":"alert".*"source":"defend"`},
+	{verb: "explain", stdout: `"outcome":"no_match","reason":"ecc0cd54-[^ ]+: process\.args : .* is false, saw \\"curl\\", `},
 	{verb: "demo", stdout: `"kind":"alert"`},
 	{verb: "rule"},
 	{verb: "rule check", code: exitFaulty, stdout: `^/tmp/r.eql:1:15: .*process\.name`},
+	{verb: "rule show", stdout: `^\{"id":"ecc0cd54-.*"program":\["   0  equal `},
 	{verb: "sources", stdout: `^\{"name":"windows"`},
 	{verb: "version"},
 }
@@ -101,9 +104,7 @@ func exampleIn(text string) string {
 // TestHelpRunNamesEveryVariable holds the help against the struct.
 func TestHelpRunNamesEveryVariable(t *testing.T) {
 	_, text, _ := inProcess("", "run", "--help")
-	env := reflect.TypeFor[environment]()
-	for i := range env.NumField() {
-		f := env.Field(i)
+	for _, f := range environmentFields() {
 		name := prefix + "_" + variableName(f)
 		row := regexp.MustCompile(`(?m)^  ` + name + ` +(.+)$`).FindStringSubmatch(text)
 		if row == nil {
@@ -117,6 +118,12 @@ func TestHelpRunNamesEveryVariable(t *testing.T) {
 			t.Errorf("run --help says %q of %s, want the default %q", row[1], name, d)
 		}
 	}
+}
+
+// environmentFields are the fields of the environment, each a variable.
+func environmentFields() []reflect.StructField {
+	fields := reflect.VisibleFields(reflect.TypeFor[environment]())
+	return slices.DeleteFunc(fields, func(f reflect.StructField) bool { return f.Anonymous })
 }
 
 // variableName is the name of a variable by its field's: words in capitals.

@@ -19,8 +19,10 @@ evaluates detection rules on each and writes alerts to a topic.
 Usage:
   imdswatch run                      consume, normalize, detect, alert, until told to stop
   imdswatch scan [FILE...]           the same over files or stdin, no Kafka
+  imdswatch explain [FILE...]        for each record: its outcome, and per rule why it did or did not match
   imdswatch demo [--serve]           embedded broker, sample records of every source, the real pipeline
   imdswatch rule check PATH...       find the faults in rule files
+  imdswatch rule show PATH...        what rules ask for, and the programs they were compiled to
   imdswatch sources [NAME]           the sources, their shapes, what each needs
   imdswatch version
 
@@ -78,7 +80,7 @@ func command(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(helpCommand(root))
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return wrongUsage(c, "%v", err) })
-	root.AddCommand(runCommand(), scanCommand(), demoCommand(), ruleCommand(), sourcesCommand(), versionCommand())
+	root.AddCommand(runCommand(), scanCommand(), explainCommand(), demoCommand(), ruleCommand(), sourcesCommand(), versionCommand())
 	byHand(root)
 
 	err := root.Execute()

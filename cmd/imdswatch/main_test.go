@@ -99,7 +99,8 @@ func pack(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // pick writes members of the JSON lines on stdout to a file, a line each:
-// pick FILE MEMBER... where a member is a dotted path.
+// pick FILE MEMBER... where a member is a dotted path, with numbers for the
+// elements of a list.
 func pick(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: pick FILE MEMBER...")
@@ -125,6 +126,13 @@ func pick(ts *testscript.TestScript, neg bool, args []string) {
 func member(object map[string]any, path string) string {
 	var v any = object
 	for name := range strings.SplitSeq(path, ".") {
+		if list, ok := v.([]any); ok {
+			i, err := strconv.Atoi(name)
+			if v = nil; err == nil && i < len(list) {
+				v = list[i]
+			}
+			continue
+		}
 		inner, _ := v.(map[string]any)
 		v = inner[name]
 	}

@@ -23,6 +23,13 @@ func newPrinter(w io.Writer, how string) *printer { return &printer{w: bufio.New
 
 func (p *printer) flush() error { return p.w.Flush() }
 
+// encode writes v as JSON in a line.
+func (p *printer) encode(v any) error {
+	encoder := json.NewEncoder(p.w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
 // row is what a line of the table shows of an alert or an event.
 type row struct {
 	Timestamp cell `json:"@timestamp"`
@@ -67,6 +74,9 @@ func (c cell) or(other cell) cell {
 	return c
 }
 
+// commandLine is the nearest to a command line that the row has.
+func (r *row) commandLine() cell { return r.Process.CommandLine.or(r.Process.Args).or(r.Process.Name) }
+
 // alert writes one alert, given as JSON.
 func (p *printer) alert(encoded []byte) error {
 	return p.write(encoded, "WHAT HAPPENED", func(r *row) cell { return r.Message })
@@ -74,7 +84,7 @@ func (p *printer) alert(encoded []byte) error {
 
 // event writes one event, given as JSON.
 func (p *printer) event(encoded []byte) error {
-	return p.write(encoded, "COMMAND LINE", func(r *row) cell { return r.Process.CommandLine.or(r.Process.Args).or(r.Process.Name) })
+	return p.write(encoded, "COMMAND LINE", (*row).commandLine)
 }
 
 func (p *printer) write(encoded []byte, lastHeader string, last func(*row) cell) error {
@@ -112,13 +122,18 @@ const maxCell = 2000
 // printable keeps what a record says from steering the terminal, also by
 // characters without a shape, which turn the direction of writing or hide.
 func printable(s string) string {
-	if utf8.RuneCountInString(s) > maxCell {
-		s = string([]rune(s)[:maxCell]) + "…"
-	}
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '·'
 		}
 		return r
-	}, s)
+	}, short(s, maxCell))
+}
+
+// short is s, or its first code points and a mark that there were more.
+func short(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most]) + "…"
 }

@@ -11,13 +11,15 @@ const ruleUsage = `Work on rule files.
 
 Usage:
   imdswatch rule check PATH...       find the faults in rule files
+  imdswatch rule show PATH...        what rules ask for, and the programs they were compiled to
 
-"imdswatch rule check --help" says more.
+"imdswatch rule check --help" and "imdswatch rule show --help" say more.
 `
 
 const ruleCheckUsage = `Find the faults in rule files: .toml in the layout of Elastic's detection-rules, .eql a
 bare query, or folders of both. Each fault is a line FILE:LINE:COL: MESSAGE on stdout, the
-place being that in the file also for a query inside TOML. The last line on stderr counts.
+place being that in the file also for a query inside TOML. Files that are not for us, such as
+rules of another language, are named on stderr and counted by reason. The last line counts.
 
 Usage:
   imdswatch rule check PATH...
@@ -25,7 +27,8 @@ Usage:
 Example:
   echo 'process where process.nam == "curl"' > /tmp/r.eql; imdswatch rule check /tmp/r.eql
 
-Exit code 1 if there is a fault. "builtin:imds" is the built-in rule.
+Exit code 1 if there is a fault. "builtin:imds" is the built-in rule. IMDSWATCH_FOLD,
+IMDSWATCH_BUILDING_BLOCKS and IMDSWATCH_SCOPE are those of "imdswatch run --help".
 `
 
 func ruleCommand() *cobra.Command {
@@ -38,15 +41,24 @@ func ruleCommand() *cobra.Command {
 			return fmt.Errorf("a verb is missing, see imdswatch rule --help")
 		},
 	}
-	c.AddCommand(&cobra.Command{Use: "check PATH...", Long: ruleCheckUsage, Args: cobra.ArbitraryArgs, RunE: checkRules})
+	c.AddCommand(&cobra.Command{Use: "check PATH...", Long: ruleCheckUsage, Args: rulePaths, RunE: checkRules}, ruleShowCommand())
 	return c
 }
 
-func checkRules(c *cobra.Command, paths []string) error {
+// rulePaths refuses a command without a path.
+func rulePaths(c *cobra.Command, paths []string) error {
 	if len(paths) == 0 {
 		return wrongUsage(c, "want at least one rule file or folder")
 	}
-	l, err := loadRules(paths)
+	return nil
+}
+
+func checkRules(c *cobra.Command, paths []string) error {
+	settings, err := readRuleSettings(paths)
+	if err != nil {
+		return err
+	}
+	l, err := settings.load()
 	if err != nil {
 		return err
 	}
@@ -55,15 +67,20 @@ func checkRules(c *cobra.Command, paths []string) error {
 			return written(err)
 		}
 	}
+	stderr := c.ErrOrStderr()
 	for _, n := range l.notForUs {
-		fmt.Fprintln(c.ErrOrStderr(), n.Error())
+		fmt.Fprintln(stderr, n.Error())
 	}
-	for _, r := range l.rules {
-		for _, w := range r.Warnings() {
-			fmt.Fprintln(c.ErrOrStderr(), "warning:", w.Error())
-		}
+	for _, w := range l.warnings() {
+		fmt.Fprintln(stderr, w)
 	}
-	err = json.NewEncoder(c.ErrOrStderr()).Encode(struct {
+	for _, r := range l.reasons() {
+		fmt.Fprintln(stderr, r)
+	}
+	if line := anchorless(l.rules); line != "" {
+		fmt.Fprintln(stderr, line)
+	}
+	err = json.NewEncoder(stderr).Encode(struct {
 		Files    int `json:"files"`
 		Rules    int `json:"rules"`
 		NotForUs int `json:"not_for_us"`

@@ -18,7 +18,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
-	"github.com/imdswatch/imdswatch/detector"
 	"github.com/imdswatch/imdswatch/pipeline"
 )
 
@@ -48,12 +47,12 @@ func run(c *cobra.Command, _ []string) error {
 	if cfg == nil {
 		return err
 	}
-	set, rulesErr := ruleSet(cfg.rules, func(line string) { cfg.log.Warn(line) })
-	if _, placed := errors.AsType[detector.Faults](rulesErr); rulesErr != nil && !placed {
-		rulesErr = fmt.Errorf(prefix+"_RULES: %w", rulesErr)
-	}
+	set, rulesErr := cfg.rules.set(func(line string) { cfg.log.Warn(line) })
 	if err := errors.Join(err, rulesErr); err != nil {
 		return err // all faults at once
+	}
+	if line := anchorless(set.Rules()); line != "" {
+		cfg.log.Info(line)
 	}
 	reg := newRegistry()
 	p, err := pipeline.New(cfg.pipeline, set, reg)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,6 +74,37 @@ func TestRunFromRecordToAlert(t *testing.T) {
 	if strings.Contains(p.stderr.String(), "169.254.169.254") {
 		t.Error("the log holds what a record says")
 	}
+}
+
+// TestRunTakesTheRuleSettings: a building block runs and says so, a rule whose
+// index is of another source does not, and the log tells of what was left out.
+func TestRunTakesTheRuleSettings(t *testing.T) {
+	rules := t.TempDir()
+	for name, text := range map[string]string{
+		"block.toml":   "[rule]\nrule_id = 'block'\nname = 'block'\ntype = 'eql'\nlanguage = 'eql'\nseverity = 'low'\nindex = ['logs-endpoint*']\nbuilding_block_type = 'default'\nquery = 'process where true'\n",
+		"windows.toml": "[rule]\nrule_id = 'windows'\nname = 'windows'\ntype = 'eql'\nlanguage = 'eql'\nseverity = 'low'\nindex = ['winlogbeat-*']\nquery = 'process where true'\n",
+		"kuery.toml":   "[rule]\ntype = 'query'\n",
+	} {
+		if err := os.WriteFile(filepath.Join(rules, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cluster, client := startCluster(t, runTopics)
+	produce(t, client, "raw.defend", attack(t, "defend"), attack(t, "defend"))
+	p := startRun(t, cluster.ListenAddrs(), "IMDSWATCH_RULES="+rules, "IMDSWATCH_BUILDING_BLOCKS=true", "IMDSWATCH_SCOPE=index")
+	for _, r := range consume(t, cluster, "imdswatch.alerts", 2) {
+		var a struct {
+			Rule      struct{ UUID string }
+			IMDSWatch struct {
+				BuildingBlock bool `json:"building_block"`
+			}
+		}
+		if err := json.Unmarshal(r.Value, &a); err != nil || a.Rule.UUID != "block" || !a.IMDSWatch.BuildingBlock {
+			t.Errorf("alert %s, %v", r.Value, err)
+		}
+	}
+	p.says(t, `"msg":"1 not for us: rule type is \"query\", only \"eql\" is run (`+filepath.Join(rules, "kuery.toml")+`)"`)
+	p.says(t, `"msg":"2 of 2 rules have no anchor"`)
 }
 
 // checkMetrics holds what five records, two alerts and a dead letter must come to.
