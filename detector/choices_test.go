@@ -96,10 +96,11 @@ func (c choices) condition(depth int) node {
 	case 7:
 		return c.textual(c.made(2))
 	case 8:
-		switch c.next(3) {
-		case 0:
+		kind := c.next(3)
+		switch {
+		case kind == 0 || depth == 0:
 			return c.booleanLiteral()
-		case 1: // a condition within an expression
+		case kind == 1: // a condition within an expression
 			return &compare{op: operator(c.next(2)), left: &literal{}, right: []node{c.condition(0)}}
 		}
 		return &compare{op: equal, left: &call{fn: functionNamed("string"), args: []node{c.condition(depth / 2)}}, right: []node{&literal{value: textOf("true")}}}
