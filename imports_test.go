@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"hack/kafka":        {"hack/kafka/broker"},
 	"hack/kafka/broker": {},
 	"hack/curve":        {},
+	"hack/memory":       {"hack/kafka/broker", "normalize"},
 	"hack/e2e":          {"hack/kafka/broker", "normalize"},
 }
 
@@ -32,7 +33,7 @@ var arrows = map[string][]string{
 // not every package.
 var owners = map[string][]string{
 	"github.com/twmb/franz-go/pkg/kfake":             {"cmd/imdswatch"},
-	"github.com/twmb/franz-go/pkg/kgo":               {"cmd/imdswatch", "pipeline", "hack/kafka", "hack/kafka/broker", "hack/e2e"},
+	"github.com/twmb/franz-go/pkg/kgo":               {"cmd/imdswatch", "pipeline", "hack/kafka", "hack/kafka/broker", "hack/e2e", "hack/memory"},
 	"github.com/prometheus/client_golang/prometheus": {"cmd/imdswatch", "pipeline"},
 	"github.com/kelseyhightower/envconfig":           {"cmd/imdswatch"},
 	"github.com/spf13/cobra":                         {"cmd/imdswatch"},

@@ -126,6 +126,8 @@ const (
 	maxBatchBytes = 64 << 20
 	// maxFetchBytes is kgo's own default for a fetch from one broker.
 	maxFetchBytes = 50 << 20
+	// minFetchBytes lets a fetch hold several batches of usual size.
+	minFetchBytes = 4 << 20
 )
 
 // fetchMaxBytes is the size of one fetch. kgo holds a fetch a broker, twice
@@ -136,7 +138,7 @@ func (c *Config) fetchMaxBytes() int32 {
 		return int32(min(c.FetchMaxBytes, math.MaxInt32))
 	}
 	limit := debug.SetMemoryLimit(-1)
-	return int32(max(1<<20, min(limit/8, maxFetchBytes)))
+	return int32(max(minFetchBytes, min(limit/8, maxFetchBytes)))
 }
 
 // base are the options of every client: those that do not read or write.

@@ -126,7 +126,7 @@ func TestFetchMaxBytes(t *testing.T) {
 		{math.MaxInt, 1 << 30, math.MaxInt32, "what the protocol can say"},
 		{0, math.MaxInt64, maxFetchBytes, "no limit"},
 		{0, 256 << 20, 32 << 20, "an eighth of the limit"},
-		{0, 1 << 20, 1 << 20, "the least"},
+		{0, 1 << 20, 4 << 20, "the least"},
 	} {
 		debug.SetMemoryLimit(tt.limit)
 		c := Config{FetchMaxBytes: tt.configured}
