@@ -82,8 +82,7 @@ type Judge struct {
 	events     []ecs.Event
 	matched    []*detector.Rule
 	alerts     []*detector.Alert
-	hits       []bool // by event: whether it raised an alert
-	stage      Stage  // where the record is, for a panic's fault
+	came       []Outcome // by event that was matched: what it came to
 }
 
 // NewJudge makes the judge of a partition.
@@ -111,7 +110,6 @@ func (j *Judge) Judge(r *normalize.Record, set *detector.Set) (v Verdict) {
 			v = j.panicked(p, set)
 		}
 	}()
-	j.stage = StageNormalize
 	var err error
 	j.events, err = j.normalizer.Normalize(j.events, r)
 	j.match(&v, set)
@@ -119,7 +117,7 @@ func (j *Judge) Judge(r *normalize.Record, set *detector.Set) (v Verdict) {
 		v.Fault = j.fault(err)
 		v.Outcome = max(v.Outcome, Unreadable)
 	}
-	j.count(&v)
+	j.count(&v, err != nil)
 	return v
 }
 
@@ -132,7 +130,7 @@ func (j *Judge) begin() {
 		j.events = nil
 	}
 	clear(j.alerts)
-	j.events, j.alerts = j.events[:0], j.alerts[:0]
+	j.events, j.alerts, j.came = j.events[:0], j.alerts[:0], j.came[:0]
 }
 
 // Expire judges the events that get no more records; see normalize.Joiner. It
@@ -148,10 +146,9 @@ func (j *Judge) Expire(now time.Time, set *detector.Set) (v Verdict) {
 			v = j.panicked(p, set)
 		}
 	}()
-	j.stage = StageNormalize
 	j.events = joiner.Expire(j.events, now)
 	j.match(&v, set)
-	j.count(&v)
+	j.count(&v, false)
 	return v
 }
 
@@ -179,35 +176,52 @@ func (j *Judge) Reset() {
 	}
 }
 
-// match matches the events and raises alerts.
+// match matches the events and raises alerts. An event on which that panics is
+// the fault of the verdict, and costs the others nothing.
 func (j *Judge) match(v *Verdict, set *detector.Set) {
-	j.stage = StageDetect
-	j.hits = j.hits[:0]
-	for i := range j.events {
-		e := &j.events[i]
-		before := len(j.alerts)
-		source := cmp.Or(e.Source, j.source.Name)
-		j.matched = set.For(source).Match(j.matched[:0], e)
-		for _, rule := range j.matched {
-			j.alerts = append(j.alerts, detector.NewAlert(rule, e, detector.Origin{
-				Source: source, Shape: e.Shape, Topic: j.topic, Partition: j.partition,
-				Offset: e.Offset, Index: e.Index, Rules: set.Hash(),
-			}))
+	for len(j.came) < len(j.events) {
+		if fault := j.matchOn(set); fault != nil {
+			v.Fault, v.Outcome = fault, Unreadable
 		}
-		j.hits = append(j.hits, len(j.alerts) > before)
 	}
 	v.Events, v.Alerts = len(j.events), j.alerts
 	switch {
 	case len(j.alerts) > 0:
 		v.Outcome = Alerting
 	case len(j.events) > 0:
-		v.Outcome = NoMatch
+		v.Outcome = max(v.Outcome, NoMatch)
 	}
 }
 
+// matchOn matches the events that are not matched yet, up to one that panics.
+func (j *Judge) matchOn(set *detector.Set) (fault *Fault) {
+	defer func() {
+		if p := recover(); p != nil {
+			fault = j.panicFault(StageDetect, p)
+			j.came = append(j.came, Unreadable)
+		}
+	}()
+	for i := len(j.came); i < len(j.events); i++ {
+		e := &j.events[i]
+		source := cmp.Or(e.Source, j.source.Name)
+		outcome := NoMatch
+		j.matched = set.For(source).Match(j.matched[:0], e)
+		for _, rule := range j.matched {
+			j.alerts = append(j.alerts, detector.NewAlert(rule, e, detector.Origin{
+				Source: source, Shape: e.Shape, Topic: j.topic, Partition: j.partition,
+				Offset: e.Offset, Index: e.Index, Rules: set.Hash(),
+			}))
+			outcome = Alerting
+		}
+		j.came = append(j.came, outcome)
+	}
+	return nil
+}
+
 // count counts the records that the judgement decided. Each record of a joined
-// event has the event's outcome; events of one record share the weightiest.
-func (j *Judge) count(v *Verdict) {
+// event has the event's outcome; events of one record share the weightiest. One
+// that could not be read is not among those that the joiner has settled.
+func (j *Judge) count(v *Verdict, unread bool) {
 	joiner, ok := j.normalizer.(normalize.Joiner)
 	if !ok {
 		v.Counts[v.Outcome] = 1
@@ -220,17 +234,15 @@ func (j *Judge) count(v *Verdict) {
 		records += n
 	}
 	switch {
-	case v.Fault != nil && records == 0:
+	case unread && records == 0:
 		v.Counts[v.Outcome]++ // of its own events, if any
-	case v.Fault != nil:
+	case unread:
 		v.Counts[Unreadable]++
 	}
 	for i := 0; i < len(joined); {
 		records, outcome := joined[i], NoMatch
 		for first := i; i < len(joined) && (i == first || joined[i] == 0); i++ {
-			if j.hits[i] {
-				outcome = Alerting
-			}
+			outcome = max(outcome, j.came[i])
 		}
 		v.Counts[outcome] += records
 	}
@@ -244,31 +256,28 @@ func (j *Judge) fault(err error) *Fault {
 	return f
 }
 
-// panicked is the verdict on the record that caused a panic. The alerts it had
-// raised by then stand. A normalizer that panicked is not trusted any more; what
-// it held back ends with it, and is judged as it is.
+// panicked is the verdict on a record on which the normalizer panicked. The
+// alerts it had raised by then stand. The normalizer is not trusted any more;
+// what it held back ends with it, and is judged as it is.
 func (j *Judge) panicked(p any, set *detector.Set) Verdict {
-	stage := j.stage
-	if stage == StageNormalize {
-		old := j.normalizer
-		j.normalizer = j.source.New()
-		j.salvage(old, set)
-	}
-	v := Verdict{
-		Outcome: Unreadable,
-		Alerts:  j.alerts,
-		Fault: &Fault{
-			Stage: stage, Reason: Panic, Source: j.source.Name,
-			// The value of a panic may quote the record; its type cannot.
-			Message: fmt.Sprintf("imdswatch panicked on this record (%T)", p),
-			Stack:   debug.Stack(),
-		},
-	}
-	if len(v.Alerts) > 0 {
+	v := Verdict{Outcome: Unreadable, Fault: j.panicFault(StageNormalize, p)}
+	old := j.normalizer
+	j.normalizer = j.source.New()
+	j.salvage(old, set)
+	if v.Alerts = j.alerts; len(v.Alerts) > 0 {
 		v.Outcome = Alerting
 	}
 	v.Counts[v.Outcome] = 1
 	return v
+}
+
+func (j *Judge) panicFault(stage Stage, p any) *Fault {
+	return &Fault{
+		Stage: stage, Reason: Panic, Source: j.source.Name,
+		// The value of a panic may quote the record; its type cannot.
+		Message: fmt.Sprintf("imdswatch panicked on this record (%T)", p),
+		Stack:   debug.Stack(),
+	}
 }
 
 // salvage judges what a joiner still holds, if it can tell.
@@ -278,7 +287,7 @@ func (j *Judge) salvage(old normalize.Normalizer, set *detector.Set) {
 		return
 	}
 	defer func() { _ = recover() }() // it panics again: there is no more to get
-	j.events = joiner.Expire(j.events[:0], normalize.EndOfInput)
+	j.events, j.came = joiner.Expire(j.events[:0], normalize.EndOfInput), j.came[:0]
 	var v Verdict
 	j.match(&v, set)
 }

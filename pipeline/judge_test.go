@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/imdswatch/imdswatch/normalize"
 	"github.com/imdswatch/imdswatch/schemas/ecs"
@@ -96,6 +97,54 @@ func TestPanicKeepsTheAlertsBeforeIt(t *testing.T) {
 	if v.Outcome != Alerting || len(v.Alerts) != 1 || v.Fault == nil || v.Fault.Reason != Panic || v.Fault.Stage != StageDetect {
 		t.Errorf("verdict %+v", v)
 	}
+}
+
+// A panic on one of several events that ended at once costs the others nothing:
+// they are judged, and every record is counted once.
+func TestPanicCostsTheEventsBehindItNothing(t *testing.T) {
+	whole := newScripted(t)
+	n := &joined{scripted: whole.New().(*scripted)}
+	j := NewJudge(&normalize.Source{Name: "joined", Joins: true, New: func() normalize.Normalizer { return n }}, "in", 0)
+	v := j.Judge(&normalize.Record{Value: []byte("-0+-")}, builtinSet(t))
+	if v.Outcome != Alerting || len(v.Alerts) != 1 || v.Alerts[0].Origin.Index != 2 || v.Events != 4 {
+		t.Errorf("verdict %+v", v)
+	}
+	if v.Fault == nil || v.Fault.Reason != Panic || v.Fault.Stage != StageDetect {
+		t.Errorf("fault %+v", v.Fault)
+	}
+	if want := [outcomes]int{NoMatch: 4, Unreadable: 2, Alerting: 2}; v.Counts != want {
+		t.Errorf("counts %v, want %v: two records an event", v.Counts, want)
+	}
+}
+
+// joined is scripted as a joiner of two records an event; "0" is an event that
+// makes the detector panic.
+type joined struct {
+	*scripted
+	ended int
+}
+
+func (n *joined) Normalize(dst []ecs.Event, r *normalize.Record) ([]ecs.Event, error) {
+	dst, err := n.scripted.Normalize(dst, r)
+	for i, c := range string(r.Value) {
+		if c == '0' {
+			dst[i] = ecs.Event{}
+		}
+	}
+	n.ended = len(dst)
+	return dst, err
+}
+
+func (n *joined) Expire(dst []ecs.Event, _ time.Time) []ecs.Event { return dst }
+func (n *joined) Safe(next int64) int64                           { return next }
+func (n *joined) Pending() int                                    { return 0 }
+func (n *joined) Reset()                                          {}
+
+func (n *joined) Settled() (records []int, skipped int) {
+	for range n.ended {
+		records = append(records, 2)
+	}
+	return records, 0
 }
 
 // brokenTail appends an event that makes the detector panic.
