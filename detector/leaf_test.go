@@ -23,6 +23,8 @@ var regexFacts = []fact{
 		[]values{{"Ké"}, {"kSé"}}, []values{{kelvin + "é"}, {"k" + longS + "é"}, {"kÉ"}}},
 	{"RegexFoldsUnicode", onlyUnicode, args, `$ regex~ "[k]+s?\u{e9}"`,
 		[]values{{"Ké"}, {kelvin + "kÉ"}, {"k" + longS + "é"}}, []values{{"ke"}, {"\u03baé"}}},
+	{"RegexFoldLeavesRangesBesideWideLetters", onlyUnicode, args, `$ regex~ "[A-Z]+\u{e9}"`,
+		[]values{{"ABé"}, {"ABÉ"}}, []values{{"abé"}, {"aBÉ"}}},
 	{"RegexWithoutOperatorsIsEquality", inBoth, args, `$ regex "a\\.b" or $ regex~ ("cd", "e\\+f")`,
 		[]values{{"a.b"}, {"CD"}, {"E+F"}}, []values{{"axb"}, {"A.B"}, {"a\\.b"}, {"xcd"}, {"eef"}}},
 	{"RegexListIsOr", inBoth, args, `$ regex ("a+", "plain", "[0-9]{2,3}")`,
@@ -194,6 +196,67 @@ func TestAbsentField(t *testing.T) {
 	} {
 		if r := mustCompile(t, "any where "+condition); !r.Match(eventOf(t)) {
 			t.Errorf("%s is false\n%s", condition, r)
+		}
+	}
+}
+
+// TestConstants is about conditions and parts of them that ask no field.
+func TestConstants(t *testing.T) {
+	for _, c := range []struct {
+		condition string
+		want      bool
+	}{
+		{`true`, true}, {`false`, false}, {`not false`, true}, {`true and true`, true}, {`false or false`, false}, {`true or false and false`, true},
+		{`1 == 1.0`, true}, {`"a" == "A"`, false}, {`"a" : "A"`, true}, {`"a" in ("b", "a")`, true}, {`"b" > "a"`, true}, {`null == null`, true}, {`null != null`, false},
+		{`5 != null`, true}, {`5 == null`, false}, {`length("abc") != 3`, false}, {`length("abc") not in (2, 4)`, true}, {`1 / 0 == 1`, false}, {`1 / 0 != 1`, true},
+
+		// A null is false, and its complement true.
+		{`startsWith(null, "a")`, false}, {`not startsWith(null, "a")`, true}, {`length(null) == 5`, false}, {`length(null) != 5`, true},
+		{`length(null) in (5)`, false}, {`length(null) not in (5)`, true}, {`not length(null) > 5`, true}, {`startsWith(null, "a") != true`, true},
+
+		// Constants beside a field decide or do not matter.
+		{`false and process.name == "x"`, false}, {`true or process.name == "y"`, true}, {`true and process.name == "x"`, true},
+		{`false or process.name == "y"`, false}, {`(true or process.name == "y") and not (false and process.name == "x")`, true},
+		{`not (true and not process.name == "x")`, true}, {`(process.name == "x" and true and true) or false`, true},
+	} {
+		for fold := range FoldUnicode + 1 {
+			r, err := Compile("q", "any where "+c.condition, ecs.Default, fold)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set, err := NewSet([]*Rule{r})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := eventOf(t, values{"process.name", "x"})
+			if got := r.Match(e); got != c.want || len(set.Match(nil, e)) > 0 != c.want || r.Explain(e).Pass != c.want {
+				t.Errorf("%s: %v, want %v\n%s", c.condition, got, c.want, r)
+			}
+		}
+	}
+}
+
+// TestNullWithinAnExpression is where a third truth value shows: what is null
+// leaves open what the rest does not decide.
+func TestNullWithinAnExpression(t *testing.T) {
+	for _, c := range []struct{ expression, pid, want string }{
+		{`process.pid > 5 or process.interactive`, "6", "true"}, {`process.pid > 5 or process.interactive`, "5", "null"},
+		{`process.interactive or process.pid > 5`, "6", "true"}, {`process.interactive and process.pid > 5`, "6", "null"},
+		{`process.interactive and process.pid > 5`, "5", "false"}, {`process.pid > 5 and process.interactive`, "5", "false"},
+		{`not process.interactive`, "5", "null"}, {`not process.pid > 5`, "5", "true"}, {`not (process.interactive and process.pid > 5)`, "5", "true"},
+		{`process.interactive == null`, "5", "true"}, {`process.pid == null`, "5", "false"}, {`null != process.interactive`, "5", "false"},
+		{`process.interactive == false`, "5", "null"}, {`process.exit_code in (5, 6)`, "5", "null"}, {`process.pid not in (5, 6)`, "7", "true"},
+		{`process.name : "*"`, "5", "null"}, {`process.name regex ".*"`, "5", "null"},
+	} {
+		e := typed(t, values{pid, c.pid})
+		for _, result := range []string{"true", "false", "null"} {
+			condition := "string(" + c.expression + `) == "` + result + `"`
+			if result == "null" {
+				condition = "string(" + c.expression + ") == null"
+			}
+			if r := mustCompile(t, "any where "+condition); r.Match(e) != (result == c.want) {
+				t.Errorf("%s is not %s, for %s", c.expression, c.want, c.pid)
+			}
 		}
 	}
 }
