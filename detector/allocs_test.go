@@ -59,7 +59,7 @@ func TestAllocsOfEveryTest(t *testing.T) {
 		`indexOf~(process.args, "sk", 1) == 77`, `length(process.args) == 77`, `substring(process.args, -3, -1) : ("q*", "*?q")`, `substring(process.args, 1) in~ ("q", "z")`,
 		`substring(process.args, 1) regex~ "[q-z]s+"`, `cidrMatch(?no.such, "::/0")`, `null == (process.exit_code > 5) and not (process.pid > 0 or process.interactive) == null`,
 		`string(not (process.pid > 3 and process.interactive) or process.args in ("q")) == "q"`, `number(string(process.pid)) == 77`,
-		// `number(process.args) == 77`, `number(process.args, 8) == 77`, `string(process.Ext.relative_file_creation_time / 1e9) == "q"`,
+		`number(process.args) == 77`, `number(process.args, 8) == 77`, `string(process.Ext.relative_file_creation_time / 1e9) == "q"`,
 	} {
 		for fold := range FoldUnicode + 1 {
 			r, err := Compile("q", "any where "+condition, ecs.Default, fold)

@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -79,8 +80,10 @@ func check(q *query, schema *ecs.Schema, fold Fold) *checker {
 	if _, known := schema.Lookup(categoryField); !q.any && !known {
 		c.faultf(q.at, "unknown field %q, which an event category asks for", categoryField)
 	}
-	if q.category != "process" && strings.EqualFold(q.category, "process") {
-		c.faultf(q.at, `event category %q matches no event: it is written "process"`, q.category)
+	for _, word := range []string{"process", "any"} {
+		if q.category != word && strings.EqualFold(q.category, word) {
+			c.faultf(q.at, "event category %q matches no event: it is written %q", q.category, word)
+		}
 	}
 	c.condition(q.cond)
 	return c
@@ -288,14 +291,26 @@ var dateLayouts = []string{
 // zone, or milliseconds since 1970.
 func dateOf(v value) (nanoseconds int64, err error) {
 	if v.kind == long {
-		return time.UnixMilli(v.n).UnixNano(), nil
+		return nanosecondsOf(time.UnixMilli(v.n)), nil
 	}
 	if v.kind == textual {
 		for _, layout := range dateLayouts {
 			if t, err := time.Parse(layout, string(v.text)); err == nil {
-				return t.UnixNano(), nil
+				return nanosecondsOf(t), nil
 			}
 		}
 	}
 	return 0, fmt.Errorf("%s is no date: write one like \"2026-01-31T00:00:00Z\", or milliseconds since 1970", v)
+}
+
+// nanosecondsOf is an instant as dates are kept, which reach from 1677 to 2262;
+// one beyond is their first or last.
+func nanosecondsOf(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }

@@ -100,6 +100,13 @@ func simplify(n node) node {
 		}
 		return &not{n.at, t}
 	}
+	if c, ok := n.(*compare); ok {
+		if truth, same := c.truth(); truth != nil && same {
+			return simplify(truth)
+		} else if truth != nil {
+			return simplify(&not{c.begins(), truth})
+		}
+	}
 	if hasFields(n) {
 		return n
 	}
@@ -107,6 +114,29 @@ func simplify(n node) node {
 		return &literal{value: booleanOf(!constantOf(c.positive()).isTrue())}
 	}
 	return &literal{value: booleanOf(constantOf(n).isTrue())}
+}
+
+// truth is the condition of which n asks whether it is true or, if not same,
+// whether it is false; nil if n asks something else. f(x) == false is not f(x),
+// while the boolean field x == false is false of an absent x, as x is.
+func (n *compare) truth() (cond node, same bool) {
+	if n.op > notEqual {
+		return nil, false
+	}
+	n = n.turned()
+	l, ok := n.right[0].(*literal)
+	if !ok || l.value.kind != boolean {
+		return nil, false
+	}
+	switch left := n.left.(type) {
+	case *compare, *logic, *not:
+		cond = left
+	case *call:
+		if left.fn.result == booleans {
+			cond = left
+		}
+	}
+	return cond, l.value.isTrue() == (n.op == equal)
 }
 
 // condition emits n and returns where it begins; from there it goes on to yes if
@@ -227,14 +257,6 @@ func (e *emitter) leaf(n node, yes, no int32) int32 {
 			n = n.positive()
 		}
 		n = n.turned()
-		if c, ok := n.left.(*call); ok && n.op == equal && c.fn.result == booleans {
-			if l, ok := n.right[0].(*literal); ok && l.value.kind == boolean {
-				if !l.value.isTrue() {
-					in.yes, in.no = in.no, in.yes
-				}
-				return e.leaf(c, in.yes, in.no)
-			}
-		}
 		if f, ok := n.left.(*field); ok && !slices.ContainsFunc(n.right, hasFields) {
 			values := make([]value, len(n.right))
 			for i, r := range n.right {
@@ -282,11 +304,11 @@ func (e *emitter) affix(n *call, in *instruction) bool {
 	if !ok {
 		return false
 	}
-	in.field, in.fold = known, n.fold
 	part := constantOf(n.args[1])
 	if n.fn.result != booleans || part.kind != textual {
 		return false
 	}
+	in.field, in.fold = known, n.fold
 	if n.fn.name == "cidrMatch" {
 		in.op, in.arg = opAddress, int32(len(e.blocks))
 		e.blocks = append(e.blocks, blocksOf(n.args[1:]))

@@ -20,15 +20,32 @@ type term struct {
 	value  value // of a literal
 	slot   int   // of a field: its place in the leaf's fields; -1 of one that the schema lacks
 	fold   bool
-	blocks []block // of cidrMatch
-	globs  []glob  // to the right of : and like; if fold is set folded as the value is
+	blocks []block    // of cidrMatch
+	right  *constants // to the right of a field of dates or addresses
+	globs  []glob     // to the right of : and like; if fold is set folded as the value is
 	regexs []*regex
+}
+
+// constants are those of a kind of field that is written otherwise than kept.
+type constants struct {
+	dates  []int64
+	blocks []block
+}
+
+// weight is how many values and patterns a term deals with.
+func (t *term) weight() int {
+	w := 1 + len(t.globs) + len(t.regexs)
+	for _, a := range t.args {
+		w += a.weight()
+	}
+	return w
 }
 
 // leaf is a term and the fields it reads.
 type leaf struct {
 	source string // for listings
 	term   *term
+	weight int // of the term
 	fields []ecs.Field
 	kinds  []ecs.Kind
 }
@@ -38,15 +55,19 @@ type machine struct {
 	row    []value // of the leaf's fields, a combination
 	stack  []value
 	memory []byte // of texts that functions made
-	work   int    // bytes compared so far
+	work   int    // bytes compared so far, about
 }
 
 var machines = sync.Pool{New: func() any { return new(machine) }}
 
-// maxWork bounds the bytes that a leaf compares for one event. A leaf over two
-// fields tries every pair of their values, and a hostile event has ten thousand
-// in each; behind the bound the rest of the combinations is not tried.
-const maxWork = 1 << 26
+// maxWork bounds the bytes that a leaf compares for one event, by its weight and
+// with basicWork for a combination of whatever length. A leaf over two fields
+// tries every pair of their values, and a hostile event has ten thousand in each;
+// behind the bound the rest of the combinations is not tried.
+const (
+	maxWork   = 1 << 28
+	basicWork = 64
+)
 
 // holds reports whether the leaf is true of e.
 func (l *leaf) holds(e *ecs.Event) bool {
@@ -67,9 +88,11 @@ func (l *leaf) holds(e *ecs.Event) bool {
 func (l *leaf) any(m *machine, e *ecs.Event, i int) bool {
 	if i == len(l.fields) {
 		m.memory, m.stack = m.memory[:0], m.stack[:0]
+		size := basicWork
 		for _, v := range m.row {
-			m.work += len(v.text) + 1
+			size += len(v.text)
 		}
+		m.work += size * l.weight
 		return m.eval(l.term).isTrue()
 	}
 	values := e.Values(l.fields[i])
@@ -177,6 +200,9 @@ func (m *machine) compare(n *compare, t *term) value {
 	if n.op.pattern() || n.op.regex() {
 		return booleanOf(m.matches(t, left.text))
 	}
+	if t.right != nil {
+		return booleanOf(t.right.holds(n.op, left))
+	}
 	open := false
 	for _, a := range t.args[1:] {
 		right := m.eval(a)
@@ -192,6 +218,17 @@ func (m *machine) compare(n *compare, t *term) value {
 		return value{}
 	}
 	return booleanOf(false)
+}
+
+// holds reports whether a date or address stands in a relation to one of the
+// constants.
+func (t *constants) holds(op operator, v value) bool {
+	for _, at := range t.dates {
+		if holds(op, cmp.Compare(v.n, at)) {
+			return true
+		}
+	}
+	return len(t.blocks) > 0 && within(t.blocks, v.text)
 }
 
 // matches reports whether text matches one of the patterns of t.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -240,7 +239,10 @@ func indexOf(m *machine, t *term, args []value) value {
 	}
 	from := 0
 	if len(args) > 2 {
-		from = byteAt(s, int(min(max(args[2].float(), 0), float64(len(s)))))
+		place := int(min(max(args[2].float(), 0), float64(len(s))))
+		if from = byteAt(s, place); from < len(s) && units(s[:from]) < place {
+			from += width(s, from) // the place is within a code point, which begins in front of it
+		}
 	}
 	at := bytes.Index(s[from:], part)
 	if at < 0 {
@@ -312,40 +314,6 @@ func substring(_ *machine, _ *term, args []value) value {
 	}
 	return value{kind: textual, text: s[byteAt(s, from):byteAt(s, to)]}
 }
-
-// number reads a text as a number, to the given base or, from 0x on, to base 16.
-func number(_ *machine, _ *term, args []value) value {
-	if args[0].kind != textual || len(args[0].text) > maxDigits {
-		return value{}
-	}
-	s, base := string(args[0].text), int64(10)
-	if len(args) > 1 && args[1].kind == long {
-		base = args[1].n
-	} else if strings.HasPrefix(s, "0x") {
-		base = 16
-	}
-	if base == 10 {
-		if v, err := parseNumber(s); err == nil {
-			return v
-		}
-		return value{}
-	}
-	if base == 16 {
-		s = strings.TrimPrefix(s, "0x")
-	}
-	if base < 2 || base > 36 {
-		return value{}
-	}
-	n, err := strconv.ParseInt(s, int(base), 64)
-	if err != nil {
-		return value{}
-	}
-	return longOf(n)
-}
-
-// maxDigits bounds the text that number reads: a double has at most 767
-// significant digits.
-const maxDigits = 1000
 
 // cidrMatch asks whether an address lies in one of the blocks.
 func cidrMatch(_ *machine, t *term, args []value) value {

@@ -46,7 +46,7 @@ func TestFunctions(t *testing.T) {
 		{`indexOf($, "b")`, "a😀b", "3", "2"},
 		{`indexOf($, "b", 3)`, "a😀b", "3", "null"},
 		{`indexOf($, "")`, "abc", "0", "null"},
-		// {`indexOf($, "😀", 2)`, "a😀b", "null", "1"},
+		{`indexOf($, "😀", 2)`, "a😀b", "null", "1"},
 
 		{`between($, "[", "]")`, "a[b]c]d", `"b"`, `"b]c"`},
 		{`between($, "[", "]", true)`, "a[b]c]d", `"b]c"`, `"b"`},

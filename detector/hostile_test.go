@@ -118,8 +118,9 @@ func TestLeafStops(t *testing.T) {
 	}}
 	fields := []node{&field{name: args}, &field{name: "process.parent.args"}}
 	p := emitLeaf(&call{fn: counting, args: fields}, ecs.Default, FoldASCII)
+	bound := func(size int) int { return maxWork/(3*(basicWork+2*size)) + 1 } // of a function and its two fields
 	for _, c := range []struct{ values, size, most int }{
-		{0, 0, 1}, {1, 5, 1}, {30, 5, 900}, {100, 1 << 16, maxWork/(2<<16) + 1},
+		{0, 0, 1}, {1, 5, 1}, {30, 5, 900}, {100, 1 << 16, bound(1 << 16)}, {10_000, 0, bound(0)},
 	} {
 		e := ecs.NewEvent(ecs.Default)
 		text := []byte(strings.Repeat("a", c.size))

@@ -263,6 +263,7 @@ func (e *emitter) regex(v value, fold bool) *regex {
 func (e *emitter) eval(n node, in instruction) int32 {
 	l := &leaf{source: n.String()}
 	l.term = e.term(l, n)
+	l.weight = l.term.weight()
 	in.op, in.arg = opEval, int32(len(e.leaves))
 	e.leaves = append(e.leaves, l)
 	return e.add(in)
@@ -270,6 +271,9 @@ func (e *emitter) eval(n node, in instruction) int32 {
 
 // term compiles an expression of a leaf.
 func (e *emitter) term(l *leaf, n node) *term {
+	if c, ok := n.(*compare); ok {
+		n = c.turned()
+	}
 	t := &term{node: n}
 	switch n := n.(type) {
 	case *literal:
@@ -283,6 +287,7 @@ func (e *emitter) term(l *leaf, n node) *term {
 	case *compare:
 		t.fold = n.op.folds()
 		if !n.op.pattern() && !n.op.regex() {
+			t.right = e.constants(n)
 			break
 		}
 		for _, r := range n.right {
@@ -298,6 +303,33 @@ func (e *emitter) term(l *leaf, n node) *term {
 	}
 	for _, c := range children(n) {
 		t.args = append(t.args, e.term(l, c))
+	}
+	return t
+}
+
+// constants are those that a field of dates or addresses is compared with, as
+// its values are; nil for other comparisons.
+func (e *emitter) constants(n *compare) *constants {
+	f, ok := n.left.(*field)
+	if !ok {
+		return nil
+	}
+	known, ok := e.schema.Lookup(f.name)
+	if !ok || isNull(n.right[0]) {
+		return nil
+	}
+	t := &constants{}
+	switch e.schema.Kind(known) {
+	case ecs.IP:
+		t.blocks = blocksOf(n.right)
+	case ecs.Date:
+		for _, r := range n.right {
+			if at, err := dateOf(constantOf(r)); err == nil {
+				t.dates = append(t.dates, at)
+			}
+		}
+	default:
+		return nil
 	}
 	return t
 }

@@ -70,10 +70,10 @@ var addressFacts = []fact{
 		[]values{{"10.9.9.9"}}, []values{{"11.1.2.3"}}},
 	{"NotCidrMatch", inBoth, hostIP, `not CIDRMATCH($, "10.0.0.0/8") and cidrMatch($, "10.0.0.0/8") == false`,
 		[]values{{}, {"11.1.1.1"}}, []values{{"11.1.1.1", "10.1.1.1"}}},
-	// {"BlockWithinAnExpression", inBoth, hostIP, `string($ == "10.0.0.0/8") == "true"`,
-	// 	[]values{{"10.1.1.1"}}, []values{{}, {"11.1.1.1"}}},
-	// {"AddressComparisonIsTrue", inBoth, hostIP, `($ == "::1") == true`,
-	// 	[]values{{"::1"}, {"0::1"}}, []values{{}, {"::2"}}},
+	{"BlockWithinAnExpression", inBoth, hostIP, `string($ == "10.0.0.0/8") == "true"`,
+		[]values{{"10.1.1.1"}}, []values{{}, {"11.1.1.1"}}},
+	{"AddressComparisonIsTrue", inBoth, hostIP, `($ == "::1") == true`,
+		[]values{{"::1"}, {"0::1"}}, []values{{}, {"::2"}}},
 }
 
 var expressionFacts = []fact{

@@ -46,21 +46,14 @@ func (o oracle) condition(n node) bool {
 			return !o.condition(n.positive())
 		}
 		n = n.turned()
-		if c, ok := n.left.(*call); ok && n.op == equal && c.fn.result == booleans {
-			if l, ok := n.right[0].(*literal); ok && l.value.kind == boolean {
-				return o.condition(c) == l.value.isTrue()
-			}
+		if l, ok := n.right[0].(*literal); ok && n.op == equal && l.value.kind == boolean && isCondition(n.left) {
+			return o.condition(n.left) == l.value.isTrue()
 		}
 		// A comparison of a field alone is a query, in which text folds as fold
 		// says; others are scripts, in which it folds as in Java.
-		f, plain := n.left.(*field)
-		ip := false
-		if plain {
-			known, ok := o.e.Schema().Lookup(f.name)
-			ip = ok && o.e.Schema().Kind(known) == ecs.IP
-		}
+		_, plain := n.left.(*field)
 		for _, row := range o.rows(fieldsOf(nil, n)) {
-			if s := (script{row, o.fold, !plain, ip}); s.eval(n) == true {
+			if s := (script{row, o.fold, !plain}); s.eval(n) == true {
 				return true
 			}
 		}
@@ -72,11 +65,31 @@ func (o oracle) condition(n node) bool {
 			_, native = c.args[0].(*field)
 			native = native && len(fieldsOf(nil, n)) == 1 && !slices.ContainsFunc(c.args[1:], hasFields)
 		}
-		if s := (script{row, o.fold, !native, false}); s.eval(n) == true {
+		if s := (script{row, o.fold, !native}); s.eval(n) == true {
 			return true
 		}
 	}
 	return false
+}
+
+// isCondition reports whether an expression other than a field is true or false.
+func isCondition(n node) bool {
+	switch n := n.(type) {
+	case *compare, *logic, *not:
+		return true
+	case *call:
+		return n.fn.result == booleans
+	}
+	return false
+}
+
+func isAddress(n node) bool {
+	f, ok := n.(*field)
+	if !ok {
+		return false
+	}
+	known, ok := ecs.Default.Lookup(f.name)
+	return ok && ecs.Default.Kind(known) == ecs.IP
 }
 
 // values are the values of the named field.
@@ -128,7 +141,6 @@ type script struct {
 	row  map[string]any
 	fold Fold
 	java bool // text folds as in Java
-	ip   bool // texts are addresses
 }
 
 func (s script) same(a, b rune) bool {
@@ -202,6 +214,7 @@ func (s script) eval(n node) any {
 }
 
 func (s script) compare(n *compare) any {
+	n = n.turned()
 	left := s.eval(n.left)
 	null := func(n node) bool { l, ok := n.(*literal); return ok && l.value.kind == null }
 	if n.op == equal || n.op == notEqual {
@@ -221,7 +234,7 @@ func (s script) compare(n *compare) any {
 			}
 			continue
 		}
-		if s.related(n.op, left, right) {
+		if isAddress(n.left) && inBlock(left.(string), right.(string)) || !isAddress(n.left) && s.related(n.op, left, right) {
 			return true
 		}
 	}
@@ -236,9 +249,6 @@ func (s script) related(op operator, a, b any) bool {
 	}
 	if !textA {
 		return ordered(op, a, b)
-	}
-	if s.ip {
-		return inBlock(x, y)
 	}
 	same := exactly
 	if op.folds() {

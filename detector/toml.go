@@ -84,7 +84,7 @@ func (r *Rule) load(src source, schema *ecs.Schema, fold Fold) (*Rule, error) {
 		return nil, notForUs(faults[0].at, faults[0].many+", a query about several events", "")
 	case c == nil:
 		return nil, src.place(faults...)
-	case !r.query.any && !strings.EqualFold(r.query.category, "process"): // another case of letters is a fault
+	case !r.query.any && !strings.EqualFold(r.query.category, "process") && !strings.EqualFold(r.query.category, "any"): // in other letters it is a fault
 		return nil, notForUs(r.query.at, fmt.Sprintf("event category %q", r.query.category), "")
 	case r.query.any && c.foreign():
 		return nil, notForUs(c.unknown[0].at, "any event, by fields that a process start does not have", c.unknown[0].name)

@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"strings"
@@ -92,24 +93,27 @@ func (v value) appendText(dst []byte) []byte {
 }
 
 func appendDouble(dst []byte, x float64) []byte {
+	var buf [32]byte
 	size := math.Abs(x)
-	if math.IsInf(x, 0) || math.IsNaN(x) || size != 0 && (size < 1e-3 || size >= 1e7) {
-		start := len(dst)
-		dst = strconv.AppendFloat(dst, x, 'E', -1, 64)
-		mantissa, exponent, found := strings.Cut(string(dst[start:]), "E")
-		if !found {
-			return dst
+	if size == 0 || size >= 1e-3 && size < 1e7 {
+		text := strconv.AppendFloat(buf[:0], x, 'f', -1, 64)
+		if dst = append(dst, text...); bytes.IndexByte(text, '.') < 0 {
+			dst = append(dst, ".0"...)
 		}
-		if !strings.Contains(mantissa, ".") {
-			mantissa += ".0"
-		}
-		sign := strings.TrimPrefix(exponent[:1], "+")
-		return append(append(append(append(dst[:start], mantissa...), 'E'), sign...), strings.TrimLeft(exponent[1:], "0")...)
+		return dst
 	}
-	start := len(dst)
-	dst = strconv.AppendFloat(dst, x, 'f', -1, 64)
-	if !strings.Contains(string(dst[start:]), ".") {
+	text := strconv.AppendFloat(buf[:0], x, 'E', -1, 64) // 1.5E+07
+	e := bytes.IndexByte(text, 'E')
+	if e < 0 { // infinite, or no number
+		return append(dst, text...)
+	}
+	dst = append(dst, text[:e]...)
+	if bytes.IndexByte(text[:e], '.') < 0 {
 		dst = append(dst, ".0"...)
 	}
-	return dst
+	dst = append(dst, 'E')
+	if text[e+1] == '-' {
+		dst = append(dst, '-')
+	}
+	return append(dst, bytes.TrimLeft(text[e+2:], "0")...)
 }
