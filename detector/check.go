@@ -256,7 +256,7 @@ func (c *checker) pair(n *compare, a, b node, left, right domain) {
 		c.faultf(n.begins(), "%s, %s is %s: %q compares like with like", c.describe(a, left), cut(b.String(), 40), right, n.op)
 	case n.op.order() && left&right&(numbers|texts) == 0:
 		c.faultf(n.begins(), "%s, %q compares numbers or texts", c.describe(a, left), n.op)
-	case !constant && len(fieldsOf(nil, b)) == 0 && constantOf(b).kind == null:
+	case !constant && len(fieldsOf(nil, b)) == 0 && constantOf(b, c.fold).kind == null:
 		c.faultf(b.begins(), "%s has no value", b)
 	}
 }

@@ -49,7 +49,7 @@ func categoryOf(q *query) node {
 }
 
 func (e *emitter) run(n node) *program {
-	n = simplify(n)
+	n = e.simplify(n)
 	if v, ok := n.(*literal); ok {
 		e.entry = reject
 		if v.value.isTrue() {
@@ -74,12 +74,12 @@ func (e *emitter) run(n node) *program {
 }
 
 // simplify takes the constants out of a condition, or makes it one.
-func simplify(n node) node {
+func (e *emitter) simplify(n node) node {
 	switch n := n.(type) {
 	case *logic:
 		s := &logic{or: n.or}
 		for _, t := range n.terms {
-			t = simplify(t)
+			t = e.simplify(t)
 			if v, ok := t.(*literal); !ok {
 				s.terms = append(s.terms, t)
 			} else if v.value.isTrue() == n.or {
@@ -94,7 +94,7 @@ func simplify(n node) node {
 		}
 		return s
 	case *not:
-		t := simplify(n.term)
+		t := e.simplify(n.term)
 		if v, ok := t.(*literal); ok {
 			return &literal{value: booleanOf(!v.value.isTrue())}
 		}
@@ -102,18 +102,18 @@ func simplify(n node) node {
 	}
 	if c, ok := n.(*compare); ok {
 		if truth, same := c.truth(); truth != nil && same {
-			return simplify(truth)
+			return e.simplify(truth)
 		} else if truth != nil {
-			return simplify(&not{c.begins(), truth})
+			return e.simplify(&not{c.begins(), truth})
 		}
 	}
 	if hasFields(n) {
 		return n
 	}
 	if c, ok := n.(*compare); ok && c.op.negated() { // false of null, so its complement is true
-		return &literal{value: booleanOf(!constantOf(c.positive()).isTrue())}
+		return &literal{value: booleanOf(!constantOf(c.positive(), e.fold).isTrue())}
 	}
-	return &literal{value: booleanOf(constantOf(n).isTrue())}
+	return &literal{value: booleanOf(constantOf(n, e.fold).isTrue())}
 }
 
 // truth is the condition of which n asks whether it is true or, if not same,
@@ -260,7 +260,7 @@ func (e *emitter) leaf(n node, yes, no int32) int32 {
 		if f, ok := n.left.(*field); ok && !slices.ContainsFunc(n.right, hasFields) {
 			values := make([]value, len(n.right))
 			for i, r := range n.right {
-				values[i] = constantOf(r)
+				values[i] = constantOf(r, e.fold)
 			}
 			return e.compare(f, n.op, values, in)
 		}
@@ -304,14 +304,14 @@ func (e *emitter) affix(n *call, in *instruction) bool {
 	if !ok {
 		return false
 	}
-	part := constantOf(n.args[1])
+	part := constantOf(n.args[1], e.fold)
 	if n.fn.result != booleans || part.kind != textual {
 		return false
 	}
 	in.field, in.fold = known, n.fold
 	if n.fn.name == "cidrMatch" {
 		in.op, in.arg = opAddress, int32(len(e.blocks))
-		e.blocks = append(e.blocks, blocksOf(n.args[1:]))
+		e.blocks = append(e.blocks, e.blocksOf(n.args[1:]))
 		return true
 	}
 	text := string(part.text)
@@ -330,9 +330,9 @@ func (e *emitter) affix(n *call, in *instruction) bool {
 	return true
 }
 
-func blocksOf(args []node) (blocks []block) {
+func (e *emitter) blocksOf(args []node) (blocks []block) {
 	for _, a := range args {
-		if b, ok := parseBlock(constantOf(a).text); ok {
+		if b, ok := parseBlock(constantOf(a, e.fold).text); ok {
 			blocks = append(blocks, b)
 		}
 	}

@@ -282,7 +282,7 @@ func (e *emitter) term(l *leaf, n node) *term {
 		t.slot = e.slot(l, n)
 	case *call:
 		if t.fold = n.fold; n.fn.constant {
-			t.blocks = blocksOf(n.args[1:])
+			t.blocks = e.blocksOf(n.args[1:])
 		}
 	case *compare:
 		t.fold = n.op.folds()
@@ -321,10 +321,10 @@ func (e *emitter) constants(n *compare) *constants {
 	t := &constants{}
 	switch e.schema.Kind(known) {
 	case ecs.IP:
-		t.blocks = blocksOf(n.right)
+		t.blocks = e.blocksOf(n.right)
 	case ecs.Date:
 		for _, r := range n.right {
-			if at, err := dateOf(constantOf(r)); err == nil {
+			if at, err := dateOf(constantOf(r, e.fold)); err == nil {
 				t.dates = append(t.dates, at)
 			}
 		}
@@ -349,13 +349,12 @@ func (e *emitter) slot(l *leaf, n *field) int {
 }
 
 // constantOf is what an expression without fields comes to.
-func constantOf(n node) value {
+func constantOf(n node, fold Fold) value {
 	if l, ok := n.(*literal); ok {
 		return l.value
 	}
-	e := &emitter{program: program{schema: noFields}}
-	v := new(machine).eval(e.term(&leaf{}, n))
-	return v
+	e := &emitter{program: program{schema: noFields}, fold: fold}
+	return new(machine).eval(e.term(&leaf{}, n))
 }
 
 // noFields is a schema for expressions that have none.

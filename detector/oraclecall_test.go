@@ -78,7 +78,10 @@ func oracleIndexOf(s, part []rune, from []any, same func(a, b rune) bool) any {
 	start := 0
 	if len(from) > 0 {
 		place, _, _ := floats(from[0], int64(0))
-		start = atSize(s, int(min(max(place, 0), 1000)))
+		at := int(min(max(place, 0), 1000))
+		if start = atSize(s, at); start < len(s) && size(s[:start]) < at {
+			start++
+		}
 	}
 	if i := indexPoints(s, part, start, same); i >= 0 {
 		return int64(size(s[:i]))
