@@ -39,8 +39,8 @@ func TestMissingTopicsAreNamedAtOnce(t *testing.T) {
 		if !errors.Is(err, ErrKafka) {
 			t.Fatalf("Run returns %v", err)
 		}
-		for i, use := range []string{"to read", "to write", "to write"} {
-			if want := `topic "` + gone[i] + `", ` + use + `, does not exist`; strings.Count(err.Error(), want) != 1 {
+		for i, use := range []string{"read", "written", "written"} {
+			if want := `topic "` + gone[i] + `": does not exist and is to be ` + use + `; create it`; strings.Count(err.Error(), want) != 1 {
 				t.Errorf("error does not say %s once:\n%v", want, err)
 			}
 		}
@@ -79,8 +79,8 @@ func TestDeniedTopicsAreNamed(t *testing.T) {
 	if !errors.Is(err, ErrKafka) {
 		t.Fatalf("Run returns %v", err)
 	}
-	for _, want := range []string{`"in" is not allowed to be used: this user may not read`, `"only-read" is not allowed to be used: this user may not write`,
-		`"hidden", to read, is not allowed: TOPIC_AUTHORIZATION_FAILED`} {
+	for _, want := range []string{`"in": not allowed to read (TOPIC_AUTHORIZATION_FAILED)`,
+		`"only-read": not allowed to write (TOPIC_AUTHORIZATION_FAILED)`, `"hidden": not allowed to read (TOPIC_AUTHORIZATION_FAILED)`} {
 		if strings.Count(err.Error(), want) != 1 {
 			t.Errorf("error does not say %s once:\n%v", want, err)
 		}

@@ -30,6 +30,25 @@ const (
 	opWrite = 1 << 4
 )
 
+// TopicState is what the brokers say of a topic that is read or written.
+type TopicState struct {
+	Name       string
+	Write      bool // alerts or dead letters go there; else records are read
+	Partitions int
+	Err        error // why it cannot be used as it is to be; without the topic's name
+}
+
+// uses are the topics that are used by name, by the operation they need.
+func (c *Config) uses() map[string]int32 {
+	need := map[string]int32{c.AlertsTopic: opWrite, c.DeadletterTopic: opWrite}
+	for _, t := range c.Topics {
+		if t.Pattern == nil {
+			need[t.Name] = opRead
+		}
+	}
+	return need
+}
+
 // checkTopics asks the brokers whether every topic exists and may be used as it
 // will be, and returns all that is wrong at once. It notes how large a record
 // each output takes.
@@ -41,15 +60,32 @@ func (p *Pipeline) checkTopics(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
+	if err := p.cfg.usable(ctx, client, p.cfg.uses()); err != nil {
+		return err
+	}
+	p.limits.read(ctx, client, p.cfg.AlertsTopic, p.cfg.DeadletterTopic)
+	return nil
+}
 
-	request := kmsg.NewPtrMetadataRequest()
-	request.IncludeTopicAuthorizedOperations = true
-	need := map[string]int32{p.cfg.AlertsTopic: opWrite, p.cfg.DeadletterTopic: opWrite}
-	for _, t := range p.cfg.Topics {
-		if t.Pattern == nil {
-			need[t.Name] = opRead
+// usable fails on topics that cannot be used as they are to be, and names them all.
+func (c *Config) usable(ctx context.Context, client *kgo.Client, need map[string]int32) error {
+	states, err := askTopics(ctx, client, need)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrKafka, unreachable(err, c.Brokers))
+	}
+	var wrong []error
+	for _, t := range states {
+		if t.Err != nil {
+			wrong = append(wrong, fmt.Errorf("%w: topic %q: %w", ErrKafka, t.Name, t.Err))
 		}
 	}
+	return errors.Join(wrong...)
+}
+
+// askTopics asks the brokers for the state of topics, by name.
+func askTopics(ctx context.Context, client *kgo.Client, need map[string]int32) ([]TopicState, error) {
+	request := kmsg.NewPtrMetadataRequest()
+	request.IncludeTopicAuthorizedOperations = true
 	for _, name := range slices.Sorted(maps.Keys(need)) {
 		t := kmsg.NewMetadataRequestTopic()
 		t.Topic = kmsg.StringPtr(name)
@@ -57,19 +93,13 @@ func (p *Pipeline) checkTopics(ctx context.Context) error {
 	}
 	response, err := request.RequestWith(ctx, client)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrKafka, unreachable(err, p.cfg.Brokers))
+		return nil, err
 	}
-	var wrong []error
+	var states []TopicState
 	for _, t := range response.Topics {
-		if err := checkTopic(t, need[*t.Topic]); err != nil {
-			wrong = append(wrong, fmt.Errorf("%w: %w", ErrKafka, err))
-		}
+		states = append(states, stateOf(t, need[*t.Topic]))
 	}
-	if len(wrong) > 0 {
-		return errors.Join(wrong...)
-	}
-	p.limits.read(ctx, client, p.cfg.AlertsTopic, p.cfg.DeadletterTopic)
-	return nil
+	return states, nil
 }
 
 func unreachable(err error, brokers []string) error {
@@ -79,25 +109,23 @@ func unreachable(err error, brokers []string) error {
 	return fmt.Errorf("brokers %v: %w", brokers, err)
 }
 
-func checkTopic(t kmsg.MetadataResponseTopic, need int32) error {
-	use := "read"
-	if need == opWrite {
-		use = "write"
-	}
-	name := *t.Topic
-	switch err := kerr.ErrorForCode(t.ErrorCode); {
-	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return fmt.Errorf("topic %q, to %s, does not exist; create it, imdswatch never does", name, use)
-	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return fmt.Errorf("topic %q, to %s, is not allowed: TOPIC_AUTHORIZATION_FAILED", name, use)
-	case err != nil && !kerr.IsRetriable(err):
-		return fmt.Errorf("topic %q, to %s: %w", name, use, err)
+func stateOf(t kmsg.MetadataResponseTopic, need int32) TopicState {
+	s := TopicState{Name: *t.Topic, Write: need == opWrite, Partitions: len(t.Partitions)}
+	use, used := "read", "read"
+	if s.Write {
+		use, used = "write", "written"
 	}
 	// Old brokers and ones without an authorizer answer the least integer.
-	if ops := t.AuthorizedOperations; ops > 0 && ops&need == 0 {
-		return fmt.Errorf("topic %q is not allowed to be used: this user may not %s it", name, use)
+	denied := t.AuthorizedOperations > 0 && t.AuthorizedOperations&need == 0
+	switch err := kerr.ErrorForCode(t.ErrorCode); {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		s.Err = fmt.Errorf("does not exist and is to be %s; create it, imdswatch never does", used)
+	case errors.Is(err, kerr.TopicAuthorizationFailed), err == nil && denied:
+		s.Err = fmt.Errorf("not allowed to %s (%s)", use, kerr.TopicAuthorizationFailed.Message)
+	case err != nil && !kerr.IsRetriable(err):
+		s.Err = err
 	}
-	return nil
+	return s
 }
 
 // limits are the sizes of the largest batch that topics take, in bytes.
@@ -112,12 +140,18 @@ const defaultLimit = 1_000_012
 
 // of is the limit of a topic; it never blocks on a broker.
 func (l *limits) of(topic string) int32 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n, ok := l.bytes[topic]; ok {
+	if n, ok := l.told(topic); ok {
 		return n
 	}
 	return defaultLimit
+}
+
+// told is the limit of a topic if a broker told it.
+func (l *limits) told(topic string) (int32, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, ok := l.bytes[topic]
+	return n, ok
 }
 
 // read asks the brokers for max.message.bytes of the topics. Where that is not

@@ -256,13 +256,13 @@ func TestRunRefusesToStart(t *testing.T) {
 		says         []string
 	}{
 		{"no topics", "other", nil, exitKafka, []string{
-			`imdswatch: kafka: topic "imdswatch.alerts", to write, does not exist; create it, imdswatch never does`,
-			`imdswatch: kafka: topic "imdswatch.deadletters", to write, does not exist`,
-			`imdswatch: kafka: topic "raw.defend", to read, does not exist`,
-			`imdswatch: kafka: topic "raw.ecs", to read, does not exist`,
+			`imdswatch: kafka: topic "imdswatch.alerts": does not exist and is to be written; create it, imdswatch never does`,
+			`imdswatch: kafka: topic "imdswatch.deadletters": does not exist and is to be written`,
+			`imdswatch: kafka: topic "raw.defend": does not exist and is to be read`,
+			`imdswatch: kafka: topic "raw.ecs": does not exist and is to be read`,
 		}},
 		{"no alerts topic", "raw.defend,raw.ecs,imdswatch.deadletters", nil, exitKafka, []string{
-			`imdswatch: kafka: topic "imdswatch.alerts", to write, does not exist`,
+			`imdswatch: kafka: topic "imdswatch.alerts": does not exist and is to be written`,
 		}},
 		{"address taken", runTopics, []string{"IMDSWATCH_LISTEN=" + taken.Addr().String()}, exitUsage, []string{
 			"imdswatch: IMDSWATCH_LISTEN: listen tcp " + taken.Addr().String() + ": ",
