@@ -28,7 +28,7 @@ type Config struct {
 	Brokers         []string
 	Group           string
 	InstanceID      string // static membership; empty for dynamic
-	TransactionalID string // of exactly-once delivery; empty for at-least-once
+	TransactionalID string // exactly once, in transactions under this id; empty for at least once
 	Rack            string // read from replicas in this rack; may be empty
 	ServerBalancer  bool   // KIP-848, Kafka 4.3 or later; the client's cooperative balancer otherwise
 	Topics          []Topic
@@ -59,8 +59,8 @@ func (c *Config) sourceOf(topic string) *normalize.Source {
 	return nil
 }
 
-// Validate finds the outputs that are inputs: imdswatch would read what it wrote.
-func (c *Config) Validate() error {
+// check finds the outputs that are inputs: imdswatch would read what it wrote.
+func (c *Config) check() error {
 	if c.AlertsTopic == c.DeadletterTopic {
 		return fmt.Errorf("alerts and dead letters both go to topic %q, want two topics", c.AlertsTopic)
 	}

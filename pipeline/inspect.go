@@ -22,8 +22,12 @@ type Check struct {
 }
 
 // Inspect looks at all that a run of cfg needs of the brokers, and changes
-// nothing there. Without brokers that is the one check there is.
+// nothing there. The checks end with the first without which the others make no
+// sense.
 func Inspect(ctx context.Context, cfg Config, opts ...kgo.Opt) []Check {
+	if err := cfg.check(); err != nil {
+		return []Check{{What: "configuration", Err: err}}
+	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	client, err := kgo.NewClient(append(cfg.base(), opts...)...)

@@ -31,6 +31,9 @@ type DeadLetter struct {
 	Truncated bool // the value was too large, or never unfolded, and is not there
 }
 
+// Reasons are the words of a dead letter's reason header.
+var Reasons = []normalize.Reason{normalize.Syntax, normalize.Encoding, normalize.Shape, normalize.TooDeep, normalize.TooLarge, Decompress, Panic, "refused"}
+
 // topicName is what Kafka takes for a topic's name.
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 

@@ -55,7 +55,7 @@ type topicPartition struct {
 // such as TLS, go to every client it makes. It fails on a configuration that
 // cannot be right whatever the brokers say.
 func New(cfg Config, set *detector.Set, reg prometheus.Registerer, opts ...kgo.Opt) (*Pipeline, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	if cfg.Log == nil {

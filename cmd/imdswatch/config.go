@@ -61,6 +61,7 @@ var later = map[string]string{
 // config is what run needs.
 type config struct {
 	pipeline pipeline.Config
+	kafka    []kgo.Opt // how brokers are reached beside their addresses, by every client
 	rules    ruleSettings
 	listen   string
 	log      *slog.Logger
@@ -68,13 +69,14 @@ type config struct {
 
 // readConfig reads the environment. The error lists all faults, and the rest of
 // the configuration stands beside it. Variables that mean nothing are warned of
-// on stderr: Kubernetes injects some.
-func readConfig(stderr io.Writer) (*config, error) {
+// on stderr: Kubernetes injects some. What is wrong with a variable that the verb
+// has no use for is no fault.
+func readConfig(stderr io.Writer, unused ...string) (*config, error) {
 	var env environment
 	if err := envconfig.Process(prefix, &env); err != nil {
 		return nil, err
 	}
-	f := &faults{}
+	f := &faults{unused: unused}
 	f.unsupported()
 	warnUnknown(stderr)
 
@@ -114,9 +116,15 @@ func readConfig(stderr io.Writer) (*config, error) {
 }
 
 // faults collects what is wrong with variables.
-type faults struct{ errs []error }
+type faults struct {
+	errs   []error
+	unused []string // variables that are not looked at
+}
 
 func (f *faults) add(name, format string, args ...any) {
+	if slices.Contains(f.unused, name) {
+		return
+	}
 	f.errs = append(f.errs, fmt.Errorf(prefix+"_"+name+": "+format, args...))
 }
 

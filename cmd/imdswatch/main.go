@@ -23,6 +23,8 @@ Usage:
   imdswatch demo [--serve]           embedded broker, sample records of every source, the real pipeline
   imdswatch rule check PATH...       find the faults in rule files
   imdswatch rule show PATH...        what rules ask for, and the programs they were compiled to
+  imdswatch dlq list|show|redrive    look at dead letters, send them through again
+  imdswatch check                    configuration, brokers, topics, rights, rules, and known positives through the loaded rules
   imdswatch sources [NAME]           the sources, their shapes, what each needs
   imdswatch version
 
@@ -80,7 +82,7 @@ func command(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(helpCommand(root))
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return wrongUsage(c, "%v", err) })
-	root.AddCommand(runCommand(), scanCommand(), explainCommand(), demoCommand(), ruleCommand(), sourcesCommand(), versionCommand())
+	root.AddCommand(runCommand(), scanCommand(), explainCommand(), demoCommand(), ruleCommand(), dlqCommand(), checkCommand(), sourcesCommand(), versionCommand())
 	byHand(root)
 
 	err := root.Execute()

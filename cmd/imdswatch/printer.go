@@ -121,13 +121,15 @@ const maxCell = 2000
 
 // printable keeps what a record says from steering the terminal, also by
 // characters without a shape, which turn the direction of writing or hide.
-func printable(s string) string {
+func printable(s string) string { return visible(short(s, maxCell)) }
+
+func visible(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '·'
 		}
 		return r
-	}, short(s, maxCell))
+	}, s)
 }
 
 // short is s, or its first code points and a mark that there were more.

@@ -82,6 +82,12 @@ func (s *ruleSettings) set(say func(string)) (*detector.Set, error) {
 		return nil, err
 	}
 	l.tell(say)
+	return l.set()
+}
+
+// set makes a set of the rules that are to run.
+func (l *loaded) set() (*detector.Set, error) {
+	s := l.settings
 	if len(l.rules) == 0 {
 		return nil, fmt.Errorf("%sno rule to run among %d files", s.origin, l.files)
 	}
