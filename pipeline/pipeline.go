@@ -22,6 +22,7 @@ import (
 type Pipeline struct {
 	cfg     Config
 	opts    []kgo.Opt
+	bare    []kgo.Opt // opts without metrics, which are of one client at a time
 	log     *slog.Logger
 	metrics *metrics
 	set     atomic.Pointer[detector.Set] // loaded once a batch, so that a new set is a swap
@@ -63,7 +64,7 @@ func New(cfg Config, set *detector.Set, reg prometheus.Registerer, opts ...kgo.O
 	}
 	cfg.Workers = max(1, cfg.Workers)
 	p := &Pipeline{
-		cfg: cfg, opts: opts, log: cfg.Log,
+		cfg: cfg, opts: opts, bare: opts, log: cfg.Log,
 		metrics:    newMetrics(reg, cfg.Version, cfg.Commit),
 		partitions: map[topicPartition]*partition{},
 		starts:     map[topicPartition]int64{},

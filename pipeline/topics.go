@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -99,6 +100,7 @@ func askTopics(ctx context.Context, client *kgo.Client, need map[string]int32) (
 	for _, t := range response.Topics {
 		states = append(states, stateOf(t, need[*t.Topic]))
 	}
+	slices.SortFunc(states, func(a, b TopicState) int { return strings.Compare(a.Name, b.Name) })
 	return states, nil
 }
 
