@@ -29,6 +29,11 @@ var helps = []struct {
 	{verb: "rule"},
 	{verb: "rule check", code: exitFaulty, stdout: `^/tmp/r.eql:1:15: .*process\.name`},
 	{verb: "rule show", stdout: `^\{"id":"ecc0cd54-.*"program":\["   0  equal `},
+	{verb: "dlq"},
+	{verb: "dlq list", code: exitKafka, stdout: `^$`},
+	{verb: "dlq show", code: exitKafka, stdout: `^$`},
+	{verb: "dlq redrive", code: exitKafka, stdout: `^$`},
+	{verb: "check", code: exitKafka, stdout: `(?s)^ok configuration.*\nFAIL brokers: .*\nok positives windows: 5 of 5 samples matched\n$`},
 	{verb: "sources", stdout: `^\{"name":"windows"`},
 	{verb: "version"},
 }

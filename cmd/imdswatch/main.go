@@ -24,7 +24,7 @@ Usage:
   imdswatch rule check PATH...       find the faults in rule files
   imdswatch rule show PATH...        what rules ask for, and the programs they were compiled to
   imdswatch dlq list|show|redrive    look at dead letters, send them through again
-  imdswatch check                    configuration, brokers, topics, rights, rules, and known positives through the loaded rules
+  imdswatch check                    configuration, brokers, topics, rights, rules, known attacks through the rules
   imdswatch sources [NAME]           the sources, their shapes, what each needs
   imdswatch version
 
