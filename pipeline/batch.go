@@ -57,8 +57,11 @@ func (p *Pipeline) judge(fetches kgo.Fetches) []*partition {
 			return
 		}
 		pt := p.partitions[topicPartition{f.Topic, f.Partition}]
-		if pt == nil {
+		if pt == nil && !p.cfg.exactlyOnce() {
 			return // purged since; the records will come again
+		}
+		if pt == nil { // a transaction commits what was polled, whatever it is
+			pt = p.take(topicPartition{f.Topic, f.Partition})
 		}
 		if len(pt.records) == 0 {
 			batch = append(batch, pt)
@@ -134,26 +137,32 @@ func (pt *partition) judgeRecords(set *detector.Set) {
 func (p *Pipeline) settle(batch []*partition) {
 	now := time.Now()
 	for _, pt := range batch {
-		for _, a := range pt.alerts {
-			p.metrics.alerts.WithLabelValues(a.Rule.ID, string(a.Rule.Severity)).Inc()
-			if t := a.Time(); !t.IsZero() {
-				p.metrics.latency.Observe(now.Sub(t).Seconds())
-			}
-		}
-		for _, l := range pt.letters {
-			p.complain(pt, l)
-		}
-		p.metrics.publish(pt.judge.source.Name, &pt.tally)
 		if n := len(pt.records); n > 0 {
 			last := pt.records[n-1]
 			p.countLoss(pt)
 			pt.next, pt.epoch = last.Offset+1, last.LeaderEpoch
 			p.metrics.lag(pt, pt.next, last.Timestamp, now)
 		}
+		p.count(pt, pt.alerts, pt.letters, &pt.tally, now)
 		pt.move()
 		maps.DeleteFunc(pt.sent, func(_ string, offset int64) bool { return offset < pt.safe })
 		pt.clear()
 	}
+}
+
+// count counts what is done: each record and each alert once, however often it
+// was read and sent until then.
+func (p *Pipeline) count(pt *partition, alerts []*detector.Alert, letters []letter, t *tally, now time.Time) {
+	for _, a := range alerts {
+		p.metrics.alerts.WithLabelValues(a.Rule.ID, string(a.Rule.Severity)).Inc()
+		if t := a.Time(); !t.IsZero() {
+			p.metrics.latency.Observe(now.Sub(t).Seconds())
+		}
+	}
+	for _, l := range letters {
+		p.complain(pt, l)
+	}
+	p.metrics.publish(pt.judge.source.Name, t)
 }
 
 // move moves what is to be committed up to next, as far as nothing is held back.
@@ -215,7 +224,7 @@ func (p *Pipeline) countLoss(pt *partition) {
 	first := pt.records[0].Offset
 	switch lost := min(first, pt.low) - from; {
 	case from >= 0 && lost > 0:
-		p.metrics.dataLoss.Add(float64(lost))
+		pt.tally.lost += lost
 		p.log.Error("records were deleted before they were read", "topic", pt.topic, "partition", pt.partition, "from", from, "to", from+lost, "count", lost)
 	case from > first:
 		p.log.Error("the partition begins anew below the position", "topic", pt.topic, "partition", pt.partition, "position", from, "offset", first)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -59,8 +60,24 @@ func (c *Config) sourceOf(topic string) *normalize.Source {
 	return nil
 }
 
+// exactlyOnce tells whether alerts, dead letters and offsets go in transactions.
+func (c *Config) exactlyOnce() bool { return c.TransactionalID != "" }
+
 // check finds the outputs that are inputs: imdswatch would read what it wrote.
+// It finds the topics whose records cannot be delivered exactly once.
 func (c *Config) check() error {
+	if c.exactlyOnce() {
+		var joining []error
+		for _, t := range c.Topics {
+			if t.Source.Joins {
+				joining = append(joining, fmt.Errorf("topic %q cannot be delivered exactly once: a transaction commits all that was polled, and source %s holds records back until their event is whole; "+
+					"give the topic a deployment of its own with at-least-once: what repeats there has the same alert ids", t.Name, t.Source.Name))
+			}
+		}
+		if len(joining) > 0 {
+			return errors.Join(joining...)
+		}
+	}
 	if c.AlertsTopic == c.DeadletterTopic {
 		return fmt.Errorf("alerts and dead letters both go to topic %q, want two topics", c.AlertsTopic)
 	}
@@ -193,6 +210,11 @@ func (p *Pipeline) clientOptions() []kgo.Opt {
 	)
 	if regex {
 		opts = append(opts, kgo.ConsumeRegex())
+	}
+	if c.exactlyOnce() {
+		// That a group waits for offsets in transactions that are still open
+		// (KIP-447) is the client's only way by now.
+		opts = append(opts, kgo.TransactionalID(c.TransactionalID), kgo.TransactionTimeout(transactionTimeout))
 	}
 	if c.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(c.InstanceID))

@@ -10,7 +10,8 @@ import (
 
 // heed acts on the errors of a poll and reports whether there were any. Kafka's
 // client repeats some of them every millisecond until the trouble ends, so a
-// poll of errors alone is followed by a pause.
+// poll of errors alone is followed by a pause. One of them ends the member: see
+// fenced.
 func (p *Pipeline) heed(fetches kgo.Fetches) (troubled bool) {
 	fetches.EachError(func(topic string, n int32, err error) {
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrClientClosed) {
@@ -29,6 +30,8 @@ func (p *Pipeline) heed(fetches kgo.Fetches) (troubled bool) {
 				p.metrics.dataLoss.Add(float64(lost))
 			}
 			p.log.Error("the partition lost records", "topic", topic, "partition", n, "position", loss.ConsumedTo, "reset", loss.ResetTo)
+		case errors.Is(err, kerr.FencedInstanceID):
+			p.fenced = err
 		case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
 			p.renew(topic)
 		case errors.Is(err, kerr.UnknownTopicOrPartition):
@@ -100,21 +103,29 @@ func (p *Pipeline) skipBatches(ctx context.Context) bool {
 	return all
 }
 
-func (p *Pipeline) skipBatch(ctx context.Context, pt *partition) bool {
-	e := pt.tooLarge
+// pointTo is the dead letter that stands for a batch that is left out, and its
+// record.
+func (p *Pipeline) pointTo(pt *partition, e *kgo.ErrDecompressTooLarge) (letter, *kgo.Record) {
 	l := letter{
 		&kgo.Record{Topic: e.Topic, Partition: e.Partition, Offset: e.Offset},
 		&Fault{Stage: StageFetch, Reason: Decompress, Message: "the compressed batch that begins here unfolds to more than imdswatch takes"},
 	}
 	d := deadLetter(p.cfg.DeadletterTopic, p.cfg.Version, pt.judge.source.Name, l.record, l.fault)
 	d.Headers = append(d.Headers, kgo.RecordHeader{Key: deadLetterPrefix + "truncated", Value: []byte("true")})
+	return l, d
+}
+
+func (p *Pipeline) skipBatch(ctx context.Context, pt *partition) bool {
+	e := pt.tooLarge
+	l, d := p.pointTo(pt, e)
 	p.send(ctx, []outgoing{{record: d, from: pt}})
 	if pt.held {
 		return false
 	}
 	p.complain(pt, l)
 	p.metrics.records.WithLabelValues(pt.judge.source.Name, Unreadable.String()).Inc()
-	known := pt.next >= 0 || p.started(pt.topicPartition)
+	_, started := p.start(pt.topicPartition)
+	known := pt.next >= 0 || started
 	pt.next, pt.epoch, pt.tooLarge = e.NextOffset, e.Epoch, nil
 	pt.move()
 	if known {

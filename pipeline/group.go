@@ -13,16 +13,16 @@ import (
 // assigned takes partitions on. It is called after every rebalance, also with
 // none.
 func (p *Pipeline) assigned(_ context.Context, _ *kgo.Client, added map[string][]int32) {
+	p.group.Lock()
+	defer p.group.Unlock()
 	p.assignedOnce.Store(true)
 	p.metrics.rebalances.WithLabelValues("assigned").Inc()
 	for topic, numbers := range added {
-		source := p.cfg.sourceOf(topic)
-		if source == nil {
+		if p.cfg.sourceOf(topic) == nil {
 			continue // cannot be: the group assigns what was asked for
 		}
 		for _, n := range numbers {
-			tp := topicPartition{topic, n}
-			p.partitions[tp] = &partition{topicPartition: tp, judge: NewJudge(source, topic, n), next: -1, safe: -1, epoch: -1}
+			p.take(topicPartition{topic, n})
 		}
 	}
 	p.metrics.partitions.Set(float64(len(p.partitions)))
@@ -31,16 +31,29 @@ func (p *Pipeline) assigned(_ context.Context, _ *kgo.Client, added map[string][
 	}
 }
 
+// take takes one partition on.
+func (p *Pipeline) take(tp topicPartition) *partition {
+	judge := NewJudge(p.cfg.sourceOf(tp.topic), tp.topic, tp.partition)
+	pt := &partition{topicPartition: tp, judge: judge, next: -1, safe: -1, epoch: -1}
+	p.partitions[tp] = pt
+	return pt
+}
+
 // positioned notes where the group left each partition, so that a gap between
 // that and the first record can be told from an ordinary start. A topic that was
 // created anew while it was consumed is read from its start, whatever is
 // configured for a new group.
-func (p *Pipeline) positioned(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+func (p *Pipeline) positioned(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	if p.cfg.exactlyOnce() {
+		if err := p.fixStarts(ctx, offsets); err != nil {
+			return nil, err
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for topic, numbers := range offsets {
 		for n, o := range numbers {
-			if at := o.EpochOffset().Offset; at >= 0 {
+			if at := o.EpochOffset().Offset; at >= 0 && o != p.cfg.Start { // a time is no offset
 				p.starts[topicPartition{topic, n}] = at
 			} else if p.renewed[topic] {
 				numbers[n] = kgo.NewOffset().AtStart()
@@ -50,21 +63,27 @@ func (p *Pipeline) positioned(_ context.Context, offsets map[string]map[int32]kg
 	return offsets, nil
 }
 
-// started reports whether the group had an offset of the partition, whose first
-// records are still to come.
-func (p *Pipeline) started(tp topicPartition) bool {
+// start is the offset that the group had of a partition whose first records are
+// still to come.
+func (p *Pipeline) start(tp topicPartition) (at int64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, ok := p.starts[tp]
-	return ok
+	at, ok = p.starts[tp]
+	return at, ok
 }
 
-// revoked commits and gives partitions back. No batch is in work meanwhile.
+// revoked commits and gives partitions back. No batch is in work meanwhile, but
+// a transaction may be about to end; it commits its own offsets, or aborts.
 func (p *Pipeline) revoked(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
+	p.group.Lock()
+	defer p.group.Unlock()
 	p.metrics.rebalances.WithLabelValues("revoked").Inc()
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.DrainTimeout)
-	defer cancel()
-	p.commit(ctx)
+	if !p.cfg.exactlyOnce() {
+		ctx, cancel := context.WithTimeout(context.Background(), p.cfg.DrainTimeout)
+		defer cancel()
+		p.commit(ctx)
+	}
+	p.taken = p.taken || len(taken) > 0
 	p.drop(taken)
 	if len(taken) > 0 {
 		p.log.Info("partitions revoked", "partitions", fmt.Sprint(taken))
@@ -73,7 +92,10 @@ func (p *Pipeline) revoked(_ context.Context, _ *kgo.Client, taken map[string][]
 
 // lost drops partitions that another member may read by now.
 func (p *Pipeline) lost(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
+	p.group.Lock()
+	defer p.group.Unlock()
 	p.metrics.rebalances.WithLabelValues("lost").Inc()
+	p.taken = true
 	p.drop(taken)
 	if len(taken) > 0 {
 		p.log.Warn("partitions lost: the group timed this member out", "partitions", fmt.Sprint(taken))

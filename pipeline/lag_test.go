@@ -110,11 +110,13 @@ func TestCountLoss(t *testing.T) {
 			if tt.start >= 0 {
 				p.starts[tp] = tt.start
 			}
-			p.countLoss(&partition{topicPartition: tp, next: tt.next, low: tt.low, records: []*kgo.Record{{Offset: tt.first}}})
+			pt := &partition{topicPartition: tp, judge: NewJudge(defend, "in", 0), next: tt.next, low: tt.low, records: []*kgo.Record{{Offset: tt.first}}}
+			p.countLoss(pt)
+			p.count(pt, nil, nil, &pt.tally, time.Now())
 			if got := m.metric(t, "data_loss_total"); got != tt.want {
 				t.Errorf("%v records count as lost, want %v", got, tt.want)
 			}
-			if p.started(tp) {
+			if _, noted := p.start(tp); noted {
 				t.Error("the start is still noted")
 			}
 		})

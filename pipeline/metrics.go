@@ -13,6 +13,7 @@ type metrics struct {
 	latency, batch                              prometheus.Histogram
 	lagRecords, lagSeconds                      *prometheus.GaugeVec
 	commits, produceErrors, rebalances, panics  *prometheus.CounterVec
+	transactions                                *prometheus.CounterVec
 	partitions, rulesLoaded                     prometheus.Gauge
 	rules                                       *prometheus.GaugeVec
 	dataLoss                                    prometheus.Counter
@@ -41,7 +42,8 @@ func newMetrics(reg prometheus.Registerer, version, commit string) *metrics {
 		events:        counter("events_total", "Process-start events that the records held.", "source"),
 		alerts:        counter("alerts_total", "Alerts that the brokers acknowledged.", "rule", "severity"),
 		deadletters:   counter("deadletters_total", "Dead letters that the brokers acknowledged.", "source", "reason"),
-		commits:       counter("commits_total", "Offset commits.", "result"),
+		commits:       counter("commits_total", "Offset commits, at least once.", "result"),
+		transactions:  counter("transactions_total", "Transactions, exactly once, by how they ended.", "result"),
 		produceErrors: counter("produce_errors_total", "Records that a broker refused, by Kafka's error.", "topic", "code"),
 		rebalances:    counter("rebalances_total", "Changes of the assignment.", "kind"),
 		panics:        counter("panics_recovered_total", "Panics that cost one record each; a defect of imdswatch.", "stage"),
@@ -66,6 +68,7 @@ func newMetrics(reg prometheus.Registerer, version, commit string) *metrics {
 type tally struct {
 	outcomes      [outcomes]int
 	bytes, events int
+	lost          int64 // offsets that were taken before they were read
 }
 
 func (t *tally) add(v Verdict, size int) {
@@ -76,6 +79,15 @@ func (t *tally) add(v Verdict, size int) {
 	t.bytes += size
 }
 
+func (t *tally) merge(other *tally) {
+	for o, n := range other.outcomes {
+		t.outcomes[o] += n
+	}
+	t.events += other.events
+	t.bytes += other.bytes
+	t.lost += other.lost
+}
+
 func (m *metrics) publish(source string, t *tally) {
 	for o, n := range t.outcomes {
 		if n > 0 {
@@ -84,5 +96,6 @@ func (m *metrics) publish(source string, t *tally) {
 	}
 	m.bytes.WithLabelValues(source).Add(float64(t.bytes))
 	m.events.WithLabelValues(source).Add(float64(t.events))
+	m.dataLoss.Add(float64(t.lost))
 	*t = tally{}
 }

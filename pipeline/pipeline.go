@@ -28,17 +28,22 @@ type Pipeline struct {
 	set     atomic.Pointer[detector.Set] // loaded once a batch, so that a new set is a swap
 	limits  limits
 
-	client *kgo.Client
+	client  *kgo.Client
+	session *kgo.GroupTransactSession // of the client; nil unless exactly once
 
 	// partitions belongs to the loop while a poll's records are in work and to
 	// the group's callbacks otherwise: BlockRebalanceOnPoll lets no callback run
-	// between a poll's return and AllowRebalance.
+	// between a poll's return and AllowRebalance. The end of a transaction does
+	// not hold callbacks up; what comes behind it takes group, as they do.
 	partitions map[topicPartition]*partition
+	group      sync.Mutex
+	taken      bool      // partitions were taken since the last transaction ended
+	fenced     error     // another member has this one's id
 	committed  time.Time // when the loop last committed
 	complaints Complaints
 	recent     recent
 
-	mu      sync.Mutex               // guards what is written while polls are in work
+	mu      sync.Mutex               // guards what is written while polls are in work; group is taken first
 	starts  map[topicPartition]int64 // positions the group gave
 	renewed map[string]bool          // topics that were created anew
 
@@ -93,21 +98,25 @@ func (p *Pipeline) Load(set *detector.Set) {
 // No record is lost: an offset is committed only when the brokers have
 // acknowledged the alerts and dead letters of every record below it. A batch
 // that is not acknowledged, because a broker refuses or the process dies, is
-// read again; its alerts have the same ids then.
+// read again; its alerts have the same ids then. Exactly once, alerts, dead
+// letters and offsets are one transaction, and readers of committed records see
+// each alert once.
 func (p *Pipeline) Run(ctx context.Context) error {
 	if err := p.checkTopics(ctx); ctx.Err() != nil {
 		return nil // told to stop before anything began
 	} else if err != nil {
 		return err
 	}
-	client, err := kgo.NewClient(p.clientOptions()...)
-	if err != nil {
+	if err := p.open(); err != nil {
 		return err
 	}
-	p.client = client
 	work, cancel := p.drain(ctx)
 	defer cancel()
 
+	round := p.acknowledge
+	if p.cfg.exactlyOnce() {
+		round = p.transact
+	}
 	pause := backOff{}
 	for ended := false; !ended; {
 		fetches := p.poll(ctx)
@@ -115,11 +124,16 @@ func (p *Pipeline) Run(ctx context.Context) error {
 			continue // the group took back what was ready, and a rebalance may be going on
 		}
 		ended = ctx.Err() != nil
-		failed := p.round(work, fetches)
-		if ended || time.Since(p.committed) >= p.cfg.CommitInterval {
-			p.commit(work)
+		failed, err := round(ctx, work, fetches)
+		if err == nil && p.fenced != nil {
+			err = p.twin(p.fenced)
 		}
-		p.client.AllowRebalance()
+		if err != nil {
+			ctx, cancel := context.WithTimeout(work, closeTimeout)
+			defer cancel()
+			_ = p.stop(ctx) // what ended the run is the news
+			return err
+		}
 		if failed || !p.refused.Load() { // what is still held back keeps its pause
 			pause.after(ctx, failed)
 		}
@@ -127,9 +141,13 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	return p.stop(work)
 }
 
-// round does all that a poll's return asks for, and reports whether it came to
-// nothing or a part of it has to be done again.
-func (p *Pipeline) round(work context.Context, fetches kgo.Fetches) (failed bool) {
+// closeTimeout bounds the good order in which a member leaves that cannot go on.
+const closeTimeout = 5 * time.Second
+
+// acknowledge does all that a poll's return asks for, at least once: offsets are
+// committed behind acknowledgements. It reports whether it came to nothing or a
+// part of it has to be done again. Its error is nil.
+func (p *Pipeline) acknowledge(ctx, work context.Context, fetches kgo.Fetches) (failed bool, _ error) {
 	began := time.Now()
 	troubled := p.heed(fetches)
 	batch := p.judge(fetches)
@@ -141,7 +159,11 @@ func (p *Pipeline) round(work context.Context, fetches kgo.Fetches) (failed bool
 	if len(batch) > 0 {
 		p.metrics.batch.Observe(time.Since(began).Seconds())
 	}
-	return len(back) > 0 || !skipped || troubled && len(batch) == 0
+	if ctx.Err() != nil || time.Since(p.committed) >= p.cfg.CommitInterval {
+		p.commit(work)
+	}
+	p.client.AllowRebalance()
+	return len(back) > 0 || !skipped || troubled && len(batch) == 0, nil
 }
 
 // drain is a context that outlives ctx by the drain timeout.
@@ -168,16 +190,27 @@ func (p *Pipeline) stop(work context.Context) error {
 	for kind, n := range p.complaints.Rest() {
 		p.log.Warn("more of these were not shown", "kind", kind, "count", n)
 	}
-	closed := make(chan struct{})
-	go func() { // a close can wait for a broker that is gone; the process ends then
-		p.client.CloseAllowingRebalance()
-		close(closed)
-	}()
-	select {
-	case <-closed:
-	case <-work.Done():
-	}
+	_ = p.close(work)
 	return context.Cause(work)
+}
+
+// close leaves the group, or gives up when ctx ends: a close can wait for a
+// broker that is gone.
+func (p *Pipeline) close(ctx context.Context) error {
+	return within(ctx, func() error { p.client.CloseAllowingRebalance(); return nil })
+}
+
+// within waits for f, which knows no context, for as long as ctx lasts. What
+// goes on behind that ends with the process.
+func within(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Ready is nil once rules are loaded, partitions were assigned once, if only

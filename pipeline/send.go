@@ -26,9 +26,24 @@ type outgoing struct {
 // of which a broker refused something, or of which ctx ended the wait; what was
 // acknowledged of them is not sent again.
 func (p *Pipeline) deliver(ctx context.Context, batch []*partition) (done, back []*partition) {
-	var out []outgoing
 	for _, pt := range batch {
 		pt.held = false
+	}
+	p.send(ctx, p.encode(batch))
+	for _, pt := range batch {
+		if pt.held {
+			back = append(back, pt)
+		} else {
+			done = append(done, pt)
+		}
+	}
+	return done, back
+}
+
+// encode makes the records of a batch's alerts and dead letters, but for those
+// that were acknowledged before.
+func (p *Pipeline) encode(batch []*partition) (out []outgoing) {
+	for _, pt := range batch {
 		for _, a := range pt.alerts {
 			if _, sent := pt.sent[a.ID()]; !sent {
 				out = append(out, outgoing{p.alertRecord(pt, a), pt, a.ID(), a.Origin.Offset})
@@ -44,15 +59,7 @@ func (p *Pipeline) deliver(ctx context.Context, batch []*partition) (done, back 
 			out = append(out, outgoing{d, pt, id, l.record.Offset})
 		}
 	}
-	p.send(ctx, out)
-	for _, pt := range batch {
-		if pt.held {
-			back = append(back, pt)
-		} else {
-			done = append(done, pt)
-		}
-	}
-	return done, back
+	return out
 }
 
 // alertRecord is the record of an alert. A batch is refused whole for one

@@ -35,6 +35,7 @@ type environment struct {
 	AlertsTopic     string `split_words:"true" default:"imdswatch.alerts" desc:"topic for alerts"`
 	DeadletterTopic string `split_words:"true" default:"imdswatch.deadletters" desc:"topic for records that could not be read"`
 	RuleVariables
+	DeliveryVariables
 	Start          string `default:"earliest" desc:"where a new group begins: earliest, latest or an RFC 3339 time"`
 	CommitInterval string `split_words:"true" default:"1s" desc:"time between commits"`
 	InstanceID     string `split_words:"true" desc:"static membership: a name that stays over restarts"`
@@ -52,8 +53,8 @@ type environment struct {
 // with the values that ask for what it does anyway. Taking no notice of TLS
 // would be worse than not starting.
 var later = map[string]string{
-	"EXCEPTIONS": "", "DELIVERY": "at-least-once",
-	"TRANSACTIONAL_ID": "", "PREFILTER": "auto off", "PREFILTER_SAMPLE": "", "ALERT_FORMAT": "ecs", "STATUS": "false", "PPROF": "false",
+	"EXCEPTIONS": "",
+	"PREFILTER":  "auto off", "PREFILTER_SAMPLE": "", "ALERT_FORMAT": "ecs", "STATUS": "false", "PPROF": "false",
 	"TLS": "false", "TLS_CA_FILE": "", "TLS_CERT_FILE": "", "TLS_KEY_FILE": "", "SASL_MECHANISM": "", "SASL_USERNAME": "",
 	"SASL_PASSWORD": "", "SASL_TOKEN_FILE": "", "SASL_TOKEN_URL": "", "SASL_CLIENT_ID": "", "SASL_CLIENT_SECRET": "",
 }
@@ -109,6 +110,7 @@ func readConfig(stderr io.Writer, unused ...string) (*config, error) {
 			Version:         version, Commit: commit(), Log: log,
 		},
 	}
+	f.delivery(&env.DeliveryVariables, &c.pipeline)
 	if c.pipeline.Workers == 0 {
 		c.pipeline.Workers = runtime.GOMAXPROCS(0)
 	}

@@ -88,6 +88,9 @@ var settings = []struct {
 	{"DRAIN_TIMEOUT", "2m", func(c *config) any { return c.pipeline.DrainTimeout }, 2 * time.Minute, ""},
 	{"DRAIN_TIMEOUT", "-1s", nil, nil, `"-1s" is no duration above 0, want one like 500ms or 1s`},
 	{"INSTANCE_ID", " imdswatch-0 ", func(c *config) any { return c.pipeline.InstanceID }, "imdswatch-0", ""},
+	{"DELIVERY", "at-least-once", func(c *config) any { return c.pipeline.TransactionalID }, "", ""},
+	{"DELIVERY", "twice", nil, nil, `"twice", want at-least-once or exactly-once`},
+	{"TRANSACTIONAL_ID", " imdswatch-0 ", func(c *config) any { return c.pipeline.TransactionalID }, "", ""}, // more in TestDelivery
 	{"BALANCER", "cooperative", func(c *config) any { return c.pipeline.ServerBalancer }, false, ""},
 	{"BALANCER", " server ", func(c *config) any { return c.pipeline.ServerBalancer }, true, ""},
 	{"BALANCER", "range", nil, nil, `"range", want cooperative or server`},
@@ -172,7 +175,7 @@ func TestReadConfig(t *testing.T) {
 // TestReadConfigCoversEveryVariable wants a good and a bad value of each in the
 // table above; of some nothing is bad.
 func TestReadConfigCoversEveryVariable(t *testing.T) {
-	anything := []string{"INSTANCE_ID", "RACK", "RULES"}
+	anything := []string{"INSTANCE_ID", "RACK", "RULES", "TRANSACTIONAL_ID"}
 	for _, field := range environmentFields() {
 		name := variableName(field)
 		good, bad := false, slices.Contains(anything, name)
