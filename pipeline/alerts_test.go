@@ -38,11 +38,20 @@ func (s *scene) alertsOf(t *testing.T, records ...*kgo.Record) map[string]*detec
 	return alerts
 }
 
-// alerted are the records of the alerts topic, by alert id.
+// alerted are the records of the alerts topic, by alert id; exactly once, those
+// that are committed.
 func (s *scene) alerted(t *testing.T) map[string][]*kgo.Record {
 	t.Helper()
+	if !s.cfg.exactlyOnce() {
+		return alertsByID(t, s.read(t, s.cfg.AlertsTopic))
+	}
+	return alertsByID(t, s.readCommitted(t, s.cfg.AlertsTopic))
+}
+
+func alertsByID(t *testing.T, records []*kgo.Record) map[string][]*kgo.Record {
+	t.Helper()
 	byID := map[string][]*kgo.Record{}
-	for _, r := range s.read(t, s.cfg.AlertsTopic) {
+	for _, r := range records {
 		var a struct {
 			IMDSWatch struct{ ID string }
 		}

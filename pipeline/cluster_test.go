@@ -139,7 +139,7 @@ func (c *cluster) produceRecords(t *testing.T, records ...*kgo.Record) []*kgo.Re
 }
 
 // read returns what is in a topic.
-func (c *cluster) read(t *testing.T, topic string) []*kgo.Record {
+func (c *cluster) read(t *testing.T, topic string, opts ...kgo.Opt) []*kgo.Record {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -157,7 +157,8 @@ func (c *cluster) read(t *testing.T, topic string) []*kgo.Record {
 	if len(from) == 0 {
 		return nil
 	}
-	client := c.newClient(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
+	opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}), kgo.KeepControlRecords())
+	client := c.newClient(t, opts...)
 	var records []*kgo.Record
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)
@@ -165,7 +166,9 @@ func (c *cluster) read(t *testing.T, topic string) []*kgo.Record {
 			t.Fatalf("reading %s: %v", topic, err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			records = append(records, r)
+			if !r.Attrs.IsControl() { // a transaction's marker
+				records = append(records, r)
+			}
 			if r.Offset+1 >= left[r.Partition] {
 				delete(left, r.Partition)
 			}

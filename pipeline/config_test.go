@@ -143,3 +143,21 @@ func TestSoftwareVersion(t *testing.T) {
 		}
 	}
 }
+
+// A transaction commits what was polled; a joiner holds records back.
+func TestJoinersAreNotDeliveredExactlyOnce(t *testing.T) {
+	for _, source := range normalize.Sources() {
+		c := Config{AlertsTopic: "a", DeadletterTopic: "d", TransactionalID: "id", Topics: []Topic{{Name: "in", Source: source}}}
+		err := c.check()
+		if refused := err != nil; refused != source.Joins {
+			t.Errorf("%s: error %v, joins %v", source.Name, err, source.Joins)
+		}
+		if err != nil && (!strings.Contains(err.Error(), `topic "in"`) || !strings.Contains(err.Error(), "source "+source.Name) || !strings.Contains(err.Error(), "at-least-once")) {
+			t.Errorf("%s: the error names no way out: %v", source.Name, err)
+		}
+		c.TransactionalID = ""
+		if err := c.check(); err != nil {
+			t.Errorf("%s, at least once: %v", source.Name, err)
+		}
+	}
+}

@@ -1,7 +1,7 @@
 package pipeline
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -27,7 +27,7 @@ var smallBatches = kgo.MaxDecompressBatchBytes(1 << 20)
 
 func (s *scene) wantDecompressLetters(t *testing.T, bombs ...*kgo.Record) {
 	t.Helper()
-	letters := s.read(t, s.cfg.DeadletterTopic)
+	letters := s.readCommitted(t, s.cfg.DeadletterTopic)
 	if len(letters) != len(bombs) {
 		t.Fatalf("%d dead letters, want %d", len(letters), len(bombs))
 	}
@@ -41,9 +41,13 @@ func (s *scene) wantDecompressLetters(t *testing.T, bombs ...*kgo.Record) {
 // first of a log, between others, and at the end.
 func TestCompressionBombsAreLeftOut(t *testing.T) {
 	onEachCluster(t, func(t *testing.T, c *cluster) {
-		for _, first := range []bool{false, true} {
-			t.Run("First="+strconv.FormatBool(first), func(t *testing.T) {
+		for i := range 4 {
+			first, exactly := i%2 == 1, i >= 2
+			t.Run(fmt.Sprintf("First=%v/ExactlyOnce=%v", first, exactly), func(t *testing.T) {
 				s := c.newScene(t, 1, defend)
+				if exactly {
+					s.transactional()
+				}
 				var records, bombs []*kgo.Record
 				if !first {
 					records = s.produce(t, s.input(), attack(t, defend), attack(t, defend))

@@ -128,8 +128,15 @@ func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, er
 
 func (c *cable) pull() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.cut = true
+	c.mu.Unlock()
+	c.drop()
+}
+
+// drop ends the connections that there are.
+func (c *cable) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for conn := range c.conns {
 		conn.Close()
 	}

@@ -107,6 +107,13 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
+	if p.cfg.exactlyOnce() {
+		if err := p.fence(ctx); ctx.Err() != nil {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
 	if err := p.open(); err != nil {
 		return err
 	}

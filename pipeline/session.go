@@ -26,6 +26,24 @@ func (p *Pipeline) open() (err error) {
 	return err
 }
 
+// fence makes the brokers abort what a member of this id left open when it died.
+// Without it they would do so when this member begins its first transaction, or
+// when the time of the old one is over: until then the group does not tell the
+// offsets in it (KIP-447), so that there is nothing to begin with.
+func (p *Pipeline) fence(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	client, err := kgo.NewClient(append(append(p.cfg.base(), kgo.TransactionalID(p.cfg.TransactionalID)), p.opts...)...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if _, _, err := client.ProducerID(ctx); err != nil {
+		return fmt.Errorf("%w: transactional id %q: %w", ErrKafka, p.cfg.TransactionalID, err)
+	}
+	return nil
+}
+
 // twin is the end of a member whose id another one has taken.
 func (p *Pipeline) twin(err error) error {
 	ids := fmt.Sprintf("instance id %q", p.cfg.InstanceID)
@@ -62,6 +80,9 @@ func (p *Pipeline) replace(work context.Context, begun time.Time, cause error) e
 	p.metrics.partitions.Set(0)
 	p.taken = false
 	p.group.Unlock()
+	if err := p.fence(work); err != nil && p.recent.again(err.Error()) { // the next transaction meets it again
+		p.log.Error("transactions are refused", "error", err)
+	}
 	return p.open()
 }
 
