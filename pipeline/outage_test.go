@@ -17,7 +17,8 @@ func TestRefusedTransactionsBackOff(t *testing.T) {
 		m := s.start(t)
 		records := s.produce(t, s.input(), mixed(t, defend, 20)...)
 		s.settled(t)
-		done := m.metric(t, "records_total")
+		done := float64(len(records)) // counted behind the commit that was awaited
+		eventually(t, "the records are counted", func() bool { return m.metric(t, "records_total") == done })
 		f := s.fault(kmsg.Produce, s.cfg.AlertsTopic, kerr.TopicAuthorizationFailed, -1)
 		records = append(records, s.produce(t, s.input(), mixed(t, defend, 20)...)...)
 		time.Sleep(time.Minute)
