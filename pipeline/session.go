@@ -38,10 +38,16 @@ func (p *Pipeline) fence(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	if _, _, err := client.ProducerID(ctx); err != nil {
-		return fmt.Errorf("%w: transactional id %q: %w", ErrKafka, p.cfg.TransactionalID, err)
+	for pause := (backOff{}); ; pause.after(ctx, true) {
+		_, _, err := client.ProducerID(ctx)
+		if err == nil {
+			return nil
+		}
+		// Of a broker that was reached it is the last word; others may move.
+		if ke, ok := errors.AsType[*kerr.Error](err); ok && !ke.Retriable || ctx.Err() != nil {
+			return fmt.Errorf("%w: transactional id %q: %w", ErrKafka, p.cfg.TransactionalID, err)
+		}
 	}
-	return nil
 }
 
 // twin is the end of a member whose id another one has taken.
