@@ -39,6 +39,8 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":                         {"cmd/imdswatch"},
 	"github.com/pelletier/go-toml/v2":                {"detector"},
 	"github.com/klauspost/compress/zstd":             {"cmd/imdswatch"},
+	"github.com/aws/aws-sdk-go-v2/config":            {"cmd/imdswatch"},
+	"golang.org/x/oauth2":                            {"cmd/imdswatch"},
 	"unsafe":                                         {},
 }
 

@@ -36,6 +36,7 @@ type environment struct {
 	DeadletterTopic string `split_words:"true" default:"imdswatch.deadletters" desc:"topic for records that could not be read"`
 	RuleVariables
 	DeliveryVariables
+	ConnectionVariables
 	Start          string `default:"earliest" desc:"where a new group begins: earliest, latest or an RFC 3339 time"`
 	CommitInterval string `split_words:"true" default:"1s" desc:"time between commits"`
 	InstanceID     string `split_words:"true" desc:"static membership: a name that stays over restarts"`
@@ -50,19 +51,16 @@ type environment struct {
 }
 
 // later are variables that have a meaning which this version does not have,
-// with the values that ask for what it does anyway. Taking no notice of TLS
-// would be worse than not starting.
+// with the values that ask for what it does anyway. Taking no notice of
+// exceptions would be worse than not starting.
 var later = map[string]string{
-	"EXCEPTIONS": "",
-	"PREFILTER":  "auto off", "PREFILTER_SAMPLE": "", "ALERT_FORMAT": "ecs", "STATUS": "false", "PPROF": "false",
-	"TLS": "false", "TLS_CA_FILE": "", "TLS_CERT_FILE": "", "TLS_KEY_FILE": "", "SASL_MECHANISM": "", "SASL_USERNAME": "",
-	"SASL_PASSWORD": "", "SASL_TOKEN_FILE": "", "SASL_TOKEN_URL": "", "SASL_CLIENT_ID": "", "SASL_CLIENT_SECRET": "",
+	"EXCEPTIONS": "", "PREFILTER": "auto off", "PREFILTER_SAMPLE": "", "ALERT_FORMAT": "ecs", "STATUS": "false", "PPROF": "false",
 }
 
 // config is what run needs.
 type config struct {
 	pipeline pipeline.Config
-	kafka    []kgo.Opt // how brokers are reached beside their addresses, by every client
+	kafka    []kgo.Opt // how every client reaches the brokers beside their addresses
 	rules    ruleSettings
 	listen   string
 	log      *slog.Logger
@@ -90,6 +88,7 @@ func readConfig(stderr io.Writer, unused ...string) (*config, error) {
 		log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	}
 	c := &config{
+		kafka:  f.connection(&env.ConnectionVariables, log),
 		rules:  f.rules(&env.RuleVariables),
 		listen: f.address("LISTEN", env.Listen),
 		log:    log,
@@ -254,7 +253,7 @@ func list(value string) (items []string) {
 // variableTable is the help on the variables.
 func variableTable() string {
 	var b bytes.Buffer
-	const row = "{{range .}}  {{usage_key . | printf \"%-28s\"}}{{usage_description .}}{{with usage_default .}} ({{.}}){{end}}\n{{end}}"
+	const row = "{{range .}}  {{usage_key . | printf \"%-34s\"}}{{usage_description .}}{{with usage_default .}} ({{.}}){{end}}\n{{end}}"
 	if err := envconfig.Usagef(prefix, &environment{}, &b, row); err != nil {
 		panic(err) // the template above is wrong
 	}

@@ -137,5 +137,6 @@ func variableName(f reflect.StructField) string {
 	if f.Tag.Get("split_words") != "true" {
 		return strings.ToUpper(f.Name)
 	}
-	return strings.ToUpper(regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(f.Name, "${1}_$2"))
+	words := regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(f.Name, "${1}_$2")
+	return strings.ToUpper(regexp.MustCompile(`([A-Z])([A-Z][a-z])`).ReplaceAllString(words, "${1}_$2"))
 }

@@ -55,7 +55,7 @@ func run(c *cobra.Command, _ []string) error {
 		cfg.log.Info(line)
 	}
 	reg := newRegistry()
-	p, err := pipeline.New(cfg.pipeline, set, reg)
+	p, err := pipeline.New(cfg.pipeline, set, reg, cfg.kafka...)
 	if err != nil {
 		return err
 	}
