@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"schemas/ecs":       {},
 	"hack/kafka":        {"hack/kafka/broker"},
 	"hack/kafka/broker": {},
+	"hack/chaos":        {"hack/kafka/broker", "normalize"},
 	"hack/curve":        {},
 	"hack/memory":       {"hack/kafka/broker", "normalize"},
 	"hack/e2e":          {"hack/kafka/broker", "normalize"},
@@ -33,7 +34,7 @@ var arrows = map[string][]string{
 // not every package.
 var owners = map[string][]string{
 	"github.com/twmb/franz-go/pkg/kfake":             {"cmd/imdswatch"},
-	"github.com/twmb/franz-go/pkg/kgo":               {"cmd/imdswatch", "pipeline", "hack/kafka", "hack/kafka/broker", "hack/e2e", "hack/memory"},
+	"github.com/twmb/franz-go/pkg/kgo":               {"cmd/imdswatch", "pipeline", "hack/kafka", "hack/kafka/broker", "hack/e2e", "hack/memory", "hack/chaos"},
 	"github.com/prometheus/client_golang/prometheus": {"cmd/imdswatch", "pipeline"},
 	"github.com/kelseyhightower/envconfig":           {"cmd/imdswatch"},
 	"github.com/spf13/cobra":                         {"cmd/imdswatch"},
