@@ -27,7 +27,10 @@ var (
 	records = flag.Int("records", 100_000, "raw records to produce")
 	planted = flag.Int("planted", 50, "attacks among them, and as many near misses")
 	broken  = flag.Int("broken", 20, "unreadable records among them")
-	limit   = flag.Duration("limit", 4*time.Minute, "when to give up")
+	// Exactly once the killed member's partitions wait for the session timeout.
+	delivery = flag.String("delivery", "at-least-once", "or exactly-once: no alert comes again, for readers of committed records")
+
+	limit = flag.Duration("limit", 4*time.Minute, "when to give up")
 )
 
 const (

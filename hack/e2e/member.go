@@ -39,6 +39,8 @@ func startMember(ctx context.Context, number int, brokers []string) (*member, er
 		"IMDSWATCH_TOPICS="+strings.Join(topics, ","),
 		"IMDSWATCH_ALERTS_TOPIC="+alertsTopic,
 		"IMDSWATCH_DEADLETTER_TOPIC="+deadletterTopic,
+		"IMDSWATCH_DELIVERY="+*delivery,
+		fmt.Sprintf("IMDSWATCH_TRANSACTIONAL_ID=e2e-%d", number),
 		"IMDSWATCH_LISTEN=127.0.0.1:0",
 	)
 	stderr, err := m.cmd.StderrPipe()
