@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kprom"
 
 	"github.com/imdswatch/imdswatch/normalize"
 )
@@ -227,5 +228,7 @@ func (p *Pipeline) clientOptions() []kgo.Opt {
 	} else {
 		opts = append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()))
 	}
+	// A hook of its own for each client: one that is closed may still be at it.
+	opts = append(opts, kgo.WithHooks(kprom.NewMetrics("imdswatch", kprom.Subsystem("kafka"), kprom.Registerer(p.reg))))
 	return append(opts, p.opts...)
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/plugin/kprom"
 
 	"github.com/imdswatch/imdswatch/detector"
 )
@@ -22,8 +21,8 @@ import (
 type Pipeline struct {
 	cfg     Config
 	opts    []kgo.Opt
-	bare    []kgo.Opt // opts without metrics, which are of one client at a time
 	log     *slog.Logger
+	reg     prometheus.Registerer
 	metrics *metrics
 	set     atomic.Pointer[detector.Set] // loaded once a batch, so that a new set is a swap
 	limits  limits
@@ -69,13 +68,13 @@ func New(cfg Config, set *detector.Set, reg prometheus.Registerer, opts ...kgo.O
 	}
 	cfg.Workers = max(1, cfg.Workers)
 	p := &Pipeline{
-		cfg: cfg, opts: opts, bare: opts, log: cfg.Log,
+		cfg: cfg, opts: opts, log: cfg.Log,
+		reg:        reg,
 		metrics:    newMetrics(reg, cfg.Version, cfg.Commit),
 		partitions: map[topicPartition]*partition{},
 		starts:     map[topicPartition]int64{},
 		renewed:    map[string]bool{},
 	}
-	p.opts = append(p.opts, kgo.WithHooks(kprom.NewMetrics("imdswatch", kprom.Subsystem("kafka"), kprom.Registerer(reg))))
 	p.Load(set)
 	if err := kgo.ValidateOpts(p.clientOptions()...); err != nil {
 		return nil, err

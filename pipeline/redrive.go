@@ -78,7 +78,7 @@ func (w *redriving) run(ctx context.Context) error {
 	if w.ToTopics { // the records of an event must come together again
 		opts = append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	}
-	client, err := kgo.NewClient(append(opts, w.p.bare...)...)
+	client, err := kgo.NewClient(append(opts, w.p.opts...)...)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (w *redriving) run(ctx context.Context) error {
 		return err
 	}
 	take := func(l *DeadLetter) error { return w.take(ctx, l) }
-	if err := DeadLetters(ctx, w.p.cfg, w.Selection, take, w.p.bare...); err != nil {
+	if err := DeadLetters(ctx, w.p.cfg, w.Selection, take, w.p.opts...); err != nil {
 		return errors.Join(w.flush(ctx), err)
 	}
 	for o, letters := range w.apart {

@@ -143,7 +143,7 @@ func (p *Pipeline) replayOptions(from map[string]map[int32]kgo.Offset) []kgo.Opt
 func (p *Pipeline) checkReplay(ctx context.Context, produces bool) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	client, err := kgo.NewClient(append(p.cfg.base(), p.bare...)...)
+	client, err := kgo.NewClient(append(p.cfg.base(), p.opts...)...)
 	if err != nil || !produces {
 		return err
 	}
