@@ -1,6 +1,6 @@
 # The verbs of development. CI runs the same ones, see .ci/run.
 
-.PHONY: build test race lint fuzz e2e
+.PHONY: build test race lint fuzz e2e secure
 
 build: ## the binary, ./imdswatch
 	CGO_ENABLED=0 go build -trimpath -o imdswatch ./cmd/imdswatch
@@ -19,3 +19,6 @@ fuzz: ## every fuzz target for FUZZTIME
 
 e2e: ## 100,000 records through real Apache Kafka, a member killed on the way
 	hack/e2e.sh
+
+secure: ## real Apache Kafka with TLS, SASL and the least rights, all of it rotated
+	hack/secure.sh

@@ -28,13 +28,14 @@ var arrows = map[string][]string{
 	"hack/curve":        {},
 	"hack/memory":       {"hack/kafka/broker", "normalize"},
 	"hack/e2e":          {"hack/kafka/broker", "normalize"},
+	"hack/secure":       {"hack/kafka/broker", "normalize"},
 }
 
 // owners are the packages that may import a module from outside, where that is
 // not every package.
 var owners = map[string][]string{
 	"github.com/twmb/franz-go/pkg/kfake":             {"cmd/imdswatch"},
-	"github.com/twmb/franz-go/pkg/kgo":               {"cmd/imdswatch", "pipeline", "hack/kafka", "hack/kafka/broker", "hack/e2e", "hack/memory", "hack/chaos"},
+	"github.com/twmb/franz-go/pkg/kgo":               {"cmd/imdswatch", "pipeline", "hack/kafka", "hack/kafka/broker", "hack/e2e", "hack/memory", "hack/chaos", "hack/secure"},
 	"github.com/prometheus/client_golang/prometheus": {"cmd/imdswatch", "pipeline"},
 	"github.com/kelseyhightower/envconfig":           {"cmd/imdswatch"},
 	"github.com/spf13/cobra":                         {"cmd/imdswatch"},

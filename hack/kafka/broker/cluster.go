@@ -34,6 +34,9 @@ type Options struct {
 	Port     int       // of the first broker, the others follow; free ports if 0
 	Detached bool      // the brokers outlive this process; see Load
 	Log      io.Writer // what is going on, a line each; discarded if nil
+
+	Listeners  []Listener
+	Properties string // more of server.properties, for every broker
 }
 
 // Cluster is brokers that this process started, numbered from 1. Different
@@ -162,7 +165,12 @@ func (c *Cluster) lay(o Options) error {
 			return err
 		}
 		c.nodes = append(c.nodes, n)
-		text := properties(m, s.Members, n.file("data"))
+	}
+	if err := c.openListeners(o.Listeners); err != nil {
+		return err
+	}
+	for _, n := range c.nodes {
+		text := properties(n.Member, s.Members, n.file("data")) + n.listenerProperties(o.Listeners) + o.Properties
 		if err := os.WriteFile(n.file("server.properties"), []byte(text), 0o644); err != nil {
 			return err
 		}

@@ -15,9 +15,10 @@ import (
 // node is a broker that this process started.
 type node struct {
 	Member
-	home   string
-	cmd    *exec.Cmd
-	exited chan struct{} // closed when the process has ended and was reaped
+	home      string
+	listeners map[string]string // addresses, by name
+	cmd       *exec.Cmd
+	exited    chan struct{} // closed when the process has ended and was reaped
 }
 
 // watch runs its arguments and kills them when the write end of descriptor 3
