@@ -50,14 +50,17 @@ var connections = []struct {
 	{name: "scram 256", set: "SASL_MECHANISM=SCRAM-SHA-256 SASL_USERNAME=u SASL_PASSWORD=hush"},
 	{name: "scram 512", set: "SASL_MECHANISM=SCRAM-SHA-512 SASL_USERNAME=u SASL_PASSWORD=hush"},
 	{name: "scram by files", set: "SASL_MECHANISM=SCRAM-SHA-512 SASL_USERNAME_FILE=username SASL_PASSWORD_FILE=password"},
-	{name: "no such mechanism", set: "SASL_MECHANISM=GSSAPI", faults: []string{
-		`SASL_MECHANISM: "GSSAPI", want PLAIN or SCRAM-SHA-256 or SCRAM-SHA-512 or OAUTHBEARER or AWS_MSK_IAM`}},
+	{name: "no such mechanism", set: "SASL_MECHANISM=GSSAPI SASL_USERNAME=u", faults: []string{
+		`SASL_MECHANISM: "GSSAPI", want PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM`}},
 	{name: "nobody", set: "SASL_MECHANISM=SCRAM-SHA-512", faults: []string{
 		"SASL_USERNAME: empty, SCRAM-SHA-512 needs it",
 		"SASL_PASSWORD: empty, SCRAM-SHA-512 needs it"}},
 	{name: "no mechanism", set: "SASL_USERNAME=u SASL_PASSWORD=hush", faults: []string{
 		"SASL_USERNAME: means nothing without IMDSWATCH_SASL_MECHANISM",
 		"SASL_PASSWORD: means nothing without IMDSWATCH_SASL_MECHANISM"}},
+	{name: "no mechanism, by files", set: "SASL_USERNAME_FILE=username SASL_PASSWORD_FILE=password", faults: []string{
+		"SASL_USERNAME_FILE: means nothing without IMDSWATCH_SASL_MECHANISM",
+		"SASL_PASSWORD_FILE: means nothing without IMDSWATCH_SASL_MECHANISM"}},
 	{name: "of another mechanism", set: "TLS=true SASL_MECHANISM=PLAIN SASL_USERNAME=u SASL_PASSWORD=hush SASL_TOKEN_FILE=token SASL_CLIENT_SECRET=hush", faults: []string{
 		"SASL_TOKEN_FILE: means nothing with PLAIN",
 		"SASL_CLIENT_SECRET: means nothing with PLAIN"}},

@@ -32,9 +32,6 @@ func (f *faults) sasl(v *ConnectionVariables, log *slog.Logger) []kgo.Opt {
 	client := clientTokens{url: strings.TrimSpace(v.SASLTokenURL), id: strings.TrimSpace(v.SASLClientID),
 		secret: f.secret("SASL_CLIENT_SECRET", v.SASLClientSecret, v.SASLClientSecretFile)}
 	mechanism := strings.TrimSpace(v.SASLMechanism)
-	if mechanism != "" {
-		f.oneOf("SASL_MECHANISM", mechanism, "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM")
-	}
 
 	var needs []string
 	var chosen sasl.Mechanism
@@ -56,7 +53,7 @@ func (f *faults) sasl(v *ConnectionVariables, log *slog.Logger) []kgo.Opt {
 			return auth, err
 		})
 	case "OAUTHBEARER":
-		if token.given() {
+		if token.variable() != "" {
 			needs = []string{"SASL_TOKEN_FILE"}
 			chosen = oauth.Oauth(func(context.Context) (auth oauth.Auth, err error) {
 				auth.Token, err = token.read()
@@ -76,25 +73,28 @@ func (f *faults) sasl(v *ConnectionVariables, log *slog.Logger) []kgo.Opt {
 		})
 	case "AWS_MSK_IAM":
 		chosen = f.mskIAM()
+	case "":
+	default:
+		f.add("SASL_MECHANISM", "%q, want PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM", mechanism)
+		return nil
 	}
-	for _, s := range []struct {
-		name  string
-		given bool
-	}{
-		{"SASL_USERNAME", username.given()}, {"SASL_PASSWORD", password.given()}, {"SASL_TOKEN_FILE", token.given()},
-		{"SASL_TOKEN_URL", client.url != ""}, {"SASL_CLIENT_ID", client.id != ""}, {"SASL_CLIENT_SECRET", client.secret.given()},
+	for _, s := range []struct{ name, given string }{
+		{"SASL_USERNAME", username.variable()}, {"SASL_PASSWORD", password.variable()}, {"SASL_TOKEN_FILE", token.variable()},
+		{"SASL_TOKEN_URL", given("SASL_TOKEN_URL", client.url)}, {"SASL_CLIENT_ID", given("SASL_CLIENT_ID", client.id)},
+		{"SASL_CLIENT_SECRET", client.secret.variable()},
 	} {
 		switch needed := slices.Contains(needs, s.name); {
-		case needed && !s.given && mechanism == "OAUTHBEARER":
+		case needed == (s.given != ""):
+		case needed && mechanism == "OAUTHBEARER":
 			f.add(s.name, "empty, OAUTHBEARER needs it, or else "+prefix+"_SASL_TOKEN_FILE")
-		case needed && !s.given:
+		case needed:
 			f.add(s.name, "empty, %s needs it", mechanism)
-		case !needed && s.given && mechanism == "":
-			f.add(s.name, "means nothing without "+prefix+"_SASL_MECHANISM")
-		case !needed && s.given && token.given() && mechanism == "OAUTHBEARER":
-			f.add(s.name, "given beside "+prefix+"_SASL_TOKEN_FILE, want one way to a token")
-		case !needed && s.given:
-			f.add(s.name, "means nothing with %s", mechanism)
+		case mechanism == "":
+			f.add(s.given, "means nothing without "+prefix+"_SASL_MECHANISM")
+		case mechanism == "OAUTHBEARER" && token.variable() != "":
+			f.add(s.given, "given beside "+prefix+"_SASL_TOKEN_FILE, want one way to a token")
+		default:
+			f.add(s.given, "means nothing with %s", mechanism)
 		}
 	}
 	if chosen == nil {
@@ -104,6 +104,14 @@ func (f *faults) sasl(v *ConnectionVariables, log *slog.Logger) []kgo.Opt {
 		log.Warn("credentials travel in plain text: "+prefix+"_SASL_MECHANISM without "+prefix+"_TLS=true", "mechanism", mechanism)
 	}
 	return []kgo.Opt{kgo.SASL(chosen)}
+}
+
+// given is the name of a variable, empty if its value is.
+func given(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return name
 }
 
 // both reads two secrets.

@@ -24,7 +24,16 @@ func (f *faults) secret(name, value, path string) *secret {
 	return s
 }
 
-func (s *secret) given() bool { return s.value != "" || s.path != "" }
+// variable is the variable that gives the secret, empty if none does.
+func (s *secret) variable() string {
+	switch {
+	case s.path != "":
+		return s.name + "_FILE"
+	case s.value != "":
+		return s.name
+	}
+	return ""
+}
 
 // read is the secret as it is now.
 func (s *secret) read() (string, error) {

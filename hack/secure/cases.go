@@ -257,7 +257,7 @@ func transaction(ctx context.Context, r *rig) error {
 	err = without.Begin()
 	without.Close()
 	if !errors.Is(err, kerr.TransactionalIDAuthorizationFailed) {
-		return fmt.Errorf("without the right a transaction begins with %v, want TRANSACTIONAL_ID_AUTHORIZATION_FAILED", err)
+		return errors.Join(errors.New("without the right a transaction does not fail with TRANSACTIONAL_ID_AUTHORIZATION_FAILED"), err)
 	}
 	prefixed := kadm.NewACLs().Allow("User:exactly").AllowHosts().TransactionalIDs("exactly").Operations(kadm.OpWrite).ResourcePatternType(kadm.ACLPatternPrefixed)
 	if err := errors.Join(l.allow(ctx, prefixed), l.attack(ctx)); err != nil {
