@@ -74,8 +74,6 @@ type Verdict struct {
 // Judge normalizes and matches the records of one partition. It is not safe for
 // concurrent use.
 type Judge struct {
-	Run string // the id of the replay whose alerts these are; empty outside of one
-
 	source    *normalize.Source
 	topic     string
 	partition int32
@@ -211,7 +209,7 @@ func (j *Judge) matchOn(set *detector.Set) (fault *Fault) {
 		for _, rule := range j.matched {
 			j.alerts = append(j.alerts, detector.NewAlert(rule, e, detector.Origin{
 				Source: source, Shape: e.Shape, Topic: j.topic, Partition: j.partition,
-				Offset: e.Offset, Index: e.Index, Rules: set.Hash(), Replay: j.Run,
+				Offset: e.Offset, Index: e.Index, Rules: set.Hash(),
 			}))
 			outcome = Alerting
 		}

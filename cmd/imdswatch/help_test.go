@@ -22,8 +22,7 @@ var helps = []struct {
 	stdout string // a pattern; "" where there is no example
 }{
 	{verb: "", stdout: `"kind":"alert"`},
-	{verb: "run", code: exitKafka, stdout: `^$`},    // there is no broker,
-	{verb: "replay", code: exitKafka, stdout: `^$`}, // there is no broker,
+	{verb: "run", code: exitKafka, stdout: `^$`}, // there is no broker,
 	{verb: "scan", stdout: `"kind":"alert".*"source":"defend"`},
 	{verb: "explain", stdout: `"outcome":"no_match","reason":"ecc0cd54-[^ ]+: process\.args : .* is false, saw \\"curl\\", `},
 	{verb: "demo", stdout: `"kind":"alert"`},
