@@ -71,12 +71,21 @@ type Verdict struct {
 	Fault  *Fault // nil for a record that was read whole
 }
 
+// disown takes from the verdict on a record what is of the record itself, and
+// leaves what is of the events that ended with it.
+func (v *Verdict) disown() {
+	v.Fault = nil
+	v.Counts[Skipped], v.Counts[Unreadable] = 0, 0
+}
+
 // Judge normalizes and matches the records of one partition. It is not safe for
 // concurrent use.
 type Judge struct {
 	source    *normalize.Source
 	topic     string
 	partition int32
+	extent    extent // what it raises anything of: the events and faults that begin there
+	replay    string // the id of the replay it judges for; empty outside of one
 
 	normalizer normalize.Normalizer
 	events     []ecs.Event
@@ -87,7 +96,7 @@ type Judge struct {
 
 // NewJudge makes the judge of a partition.
 func NewJudge(source *normalize.Source, topic string, partition int32) *Judge {
-	return &Judge{source: source, topic: topic, partition: partition, normalizer: source.New()}
+	return &Judge{source: source, topic: topic, partition: partition, extent: everything, normalizer: source.New()}
 }
 
 // Source is the source of the judge's records.
@@ -101,6 +110,13 @@ func (j *Judge) Events() []ecs.Event { return j.events }
 // held back is judged as it is.
 func (j *Judge) Judge(r *normalize.Record, set *detector.Set) (v Verdict) {
 	j.begin()
+	within := j.extent.holds(r.Offset)
+	switch {
+	case !within && !j.source.Joins:
+		return v
+	case !within:
+		defer func() { v.disown() }()
+	}
 	if normalize.Blank(r.Value) {
 		v.Counts[Skipped] = 1
 		return v
@@ -180,21 +196,21 @@ func (j *Judge) Reset() {
 // the fault of the verdict, and costs the others nothing.
 func (j *Judge) match(v *Verdict, set *detector.Set) {
 	for len(j.came) < len(j.events) {
-		if fault := j.matchOn(set); fault != nil {
+		if fault := j.matchOn(v, set); fault != nil {
 			v.Fault, v.Outcome = fault, Unreadable
 		}
 	}
-	v.Events, v.Alerts = len(j.events), j.alerts
+	v.Alerts = j.alerts
 	switch {
 	case len(j.alerts) > 0:
 		v.Outcome = Alerting
-	case len(j.events) > 0:
+	case v.Events > 0:
 		v.Outcome = max(v.Outcome, NoMatch)
 	}
 }
 
 // matchOn matches the events that are not matched yet, up to one that panics.
-func (j *Judge) matchOn(set *detector.Set) (fault *Fault) {
+func (j *Judge) matchOn(v *Verdict, set *detector.Set) (fault *Fault) {
 	defer func() {
 		if p := recover(); p != nil {
 			fault = j.panicFault(StageDetect, p)
@@ -203,13 +219,18 @@ func (j *Judge) matchOn(set *detector.Set) (fault *Fault) {
 	}()
 	for i := len(j.came); i < len(j.events); i++ {
 		e := &j.events[i]
+		if !j.extent.holds(e.Offset) {
+			j.came = append(j.came, Skipped)
+			continue
+		}
+		v.Events++
 		source := cmp.Or(e.Source, j.source.Name)
 		outcome := NoMatch
 		j.matched = set.For(source).Match(j.matched[:0], e)
 		for _, rule := range j.matched {
 			j.alerts = append(j.alerts, detector.NewAlert(rule, e, detector.Origin{
 				Source: source, Shape: e.Shape, Topic: j.topic, Partition: j.partition,
-				Offset: e.Offset, Index: e.Index, Rules: set.Hash(),
+				Offset: e.Offset, Index: e.Index, Rules: set.Hash(), Replay: j.replay,
 			}))
 			outcome = Alerting
 		}
@@ -241,6 +262,9 @@ func (j *Judge) count(v *Verdict, unread bool) {
 	}
 	for i := 0; i < len(joined); {
 		records, outcome := joined[i], NoMatch
+		if !j.extent.holds(j.events[i].Offset) {
+			records = 0
+		}
 		for first := i; i < len(joined) && (i == first || joined[i] == 0); i++ {
 			outcome = max(outcome, j.came[i])
 		}

@@ -29,6 +29,7 @@ type Pipeline struct {
 
 	client  *kgo.Client
 	session *kgo.GroupTransactSession // of the client; nil unless exactly once
+	silent  bool                      // nothing is produced: a replay prints its alerts
 
 	// partitions belongs to the loop while a poll's records are in work and to
 	// the group's callbacks otherwise: BlockRebalanceOnPoll lets no callback run

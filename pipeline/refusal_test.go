@@ -298,3 +298,7 @@ func TestBackOff(t *testing.T) {
 		}
 	})
 }
+
+func faultOn(key kmsg.Key) kfake.Fault {
+	return kfake.Fault{Keys: []kmsg.Key{key}, Err: kerr.UnknownServerError, Count: -1}
+}

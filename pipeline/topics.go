@@ -61,10 +61,17 @@ func (p *Pipeline) checkTopics(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	if err := p.cfg.usable(ctx, client, p.cfg.uses()); err != nil {
+	need := p.cfg.uses()
+	if p.silent {
+		delete(need, p.cfg.AlertsTopic)
+		delete(need, p.cfg.DeadletterTopic)
+	}
+	if err := p.cfg.usable(ctx, client, need); err != nil {
 		return err
 	}
-	p.limits.read(ctx, client, p.cfg.AlertsTopic, p.cfg.DeadletterTopic)
+	if !p.silent {
+		p.limits.read(ctx, client, p.cfg.AlertsTopic, p.cfg.DeadletterTopic)
+	}
 	return nil
 }
 
@@ -91,6 +98,9 @@ func askTopics(ctx context.Context, client *kgo.Client, need map[string]int32) (
 		t := kmsg.NewMetadataRequestTopic()
 		t.Topic = kmsg.StringPtr(name)
 		request.Topics = append(request.Topics, t)
+	}
+	if len(request.Topics) == 0 {
+		request.Topics = []kmsg.MetadataRequestTopic{} // none; nil asks for all
 	}
 	response, err := request.RequestWith(ctx, client)
 	if err != nil {
