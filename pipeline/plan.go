@@ -12,6 +12,30 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+// Narrow leaves the named topics as the only inputs. Each has the source that its
+// name is configured with, or one of its own, written topic:source.
+func (c *Config) Narrow(names []string) error {
+	var topics []Topic
+	for _, name := range names {
+		t := Topic{Name: name, Source: c.sourceOf(name)}
+		if t.Source == nil && strings.ContainsRune(name, ':') {
+			var err error
+			if t, err = ParseTopic(name); err != nil {
+				return err
+			}
+		}
+		if t.Source == nil {
+			return fmt.Errorf("topic %q is not configured, and its source not known; write it topic:source", name)
+		}
+		if slices.ContainsFunc(topics, func(other Topic) bool { return other.Name == t.Name }) {
+			return fmt.Errorf("topic %q is given twice", t.Name)
+		}
+		topics = append(topics, t)
+	}
+	c.Topics = topics
+	return nil
+}
+
 // Plan asks the brokers what the replay's range is in each partition, or takes it
 // from the state of an earlier start, which stands however time went on. The
 // report lists it then.

@@ -23,6 +23,7 @@ var helps = []struct {
 }{
 	{verb: "", stdout: `"kind":"alert"`},
 	{verb: "run", code: exitKafka, stdout: `^$`}, // there is no broker,
+	{verb: "replay", code: exitKafka, stdout: `^$`},
 	{verb: "scan", stdout: `"kind":"alert".*"source":"defend"`},
 	{verb: "explain", stdout: `"outcome":"no_match","reason":"ecc0cd54-[^ ]+: process\.args : .* is false, saw \\"curl\\", `},
 	{verb: "demo", stdout: `"kind":"alert"`},

@@ -18,6 +18,7 @@ evaluates detection rules on each and writes alerts to a topic.
 
 Usage:
   imdswatch run                      consume, normalize, detect, alert, until told to stop
+  imdswatch replay --from X --to Y   the same over a closed range of history, in a run of its own, then end
   imdswatch scan [FILE...]           the same over files or stdin, no Kafka
   imdswatch explain [FILE...]        for each record: its outcome, and per rule why it did or did not match
   imdswatch demo [--serve]           embedded broker, sample records of every source, the real pipeline
@@ -82,7 +83,8 @@ func command(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(helpCommand(root))
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return wrongUsage(c, "%v", err) })
-	root.AddCommand(runCommand(), scanCommand(), explainCommand(), demoCommand(), ruleCommand(), dlqCommand(), checkCommand(), sourcesCommand(), versionCommand())
+	root.AddCommand(runCommand(), replayCommand(), scanCommand(), explainCommand(), demoCommand(),
+		ruleCommand(), dlqCommand(), checkCommand(), sourcesCommand(), versionCommand())
 	byHand(root)
 
 	err := root.Execute()

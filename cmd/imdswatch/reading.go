@@ -124,20 +124,20 @@ func (r *reading) run(take func(*judgement) error) error {
 	for _, kind := range slices.Sorted(maps.Keys(rest)) {
 		fmt.Fprintf(r.stderr, "%d more records not shown: %s\n", rest[kind], kind)
 	}
-	r.sumUp()
+	r.sum.tell(r.stderr)
 	if broken || r.sum.Errors > 0 {
 		return &exit{code: exitFaulty}
 	}
 	return nil
 }
 
-func (r *reading) sumUp() {
-	if isTerminal(r.stderr) {
-		fmt.Fprintf(r.stderr, "%d records, %d process starts: %d alerts, %d without a match, %d other records skipped, %d unreadable\n",
-			r.sum.Records, r.sum.Events, r.sum.Alerts, r.sum.NoMatch, r.sum.Skipped, r.sum.Errors)
+func (s *summary) tell(stderr io.Writer) {
+	if isTerminal(stderr) {
+		fmt.Fprintf(stderr, "%d records, %d process starts: %d alerts, %d without a match, %d other records skipped, %d unreadable\n",
+			s.Records, s.Events, s.Alerts, s.NoMatch, s.Skipped, s.Errors)
 		return
 	}
-	_ = json.NewEncoder(r.stderr).Encode(r.sum) // stderr gone: nobody to tell
+	_ = json.NewEncoder(stderr).Encode(s) // stderr gone: nobody to tell
 }
 
 // file judges the records of one file. It fails where the file itself breaks.
