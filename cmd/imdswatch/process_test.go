@@ -75,7 +75,13 @@ type process struct {
 // startRun starts imdswatch run with a configuration; more overrides it.
 func startRun(t *testing.T, brokers []string, more ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command("imdswatch", "run"), ended: make(chan struct{})}
+	return startVerb(t, []string{"run"}, brokers, more...)
+}
+
+// startVerb is startRun for any verb that lasts.
+func startVerb(t *testing.T, args, brokers []string, more ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command("imdswatch", args...), ended: make(chan struct{})}
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, prefix+"_") {
 			p.Env = append(p.Env, variable)
