@@ -70,6 +70,8 @@ func (r *Replay) bear(place string, err error) error {
 // passes reports whether an error can be expected to pass: a leader that moves, a
 // broker that is away. A topic that is missing is none of these for long.
 func passes(err error) bool {
-	ke, ok := errors.AsType[*kerr.Error](err)
-	return !ok || ke.Retriable && !errors.Is(err, kerr.UnknownTopicOrPartition)
+	if ke, ok := errors.AsType[*kerr.Error](err); ok {
+		return ke.Retriable && !errors.Is(err, kerr.UnknownTopicOrPartition)
+	}
+	return kgo.IsRetryableBrokerErr(err) || errors.Is(err, context.DeadlineExceeded)
 }
