@@ -145,7 +145,7 @@ func (r *replay) run(c *cobra.Command) error {
 			_ = shown.Set64(done) // stderr gone: nobody to tell
 		}
 	}
-	run, err := pipeline.NewReplay(cfg.pipeline, r.ReplayConfig, set)
+	run, err := pipeline.NewReplay(cfg.pipeline, r.ReplayConfig, set, cfg.kafka...)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func TestReplayPrintsAlertsAndSumsUp(t *testing.T) {
 	if rows := strings.Split(stdout, "\n"); code != exitDone || len(rows) != 3 || !strings.HasPrefix(rows[0], "TIME ") {
 		t.Errorf("exit code %d, table\n%s", code, stdout)
 	}
-	if code, _, stderr := inProcess("", "replay", "--from", "earliest", "--to", "latest", "--topic", "raw.none:ecs", "--stdout"); code != exitKafka || !strings.Contains(stderr, `topic "raw.none", to read, does not exist`) {
+	if code, _, stderr := inProcess("", "replay", "--from", "earliest", "--to", "latest", "--topic", "raw.none:ecs", "--stdout"); code != exitKafka || !strings.Contains(stderr, `topic "raw.none": does not exist and is to be read`) {
 		t.Errorf("exit code %d of a topic that is missing, stderr\n%s", code, stderr)
 	}
 }
