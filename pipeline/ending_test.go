@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -124,6 +125,45 @@ func TestReplayEndsInCompactedOffsets(t *testing.T) {
 			t.Errorf("to %d: alerts of %v, want %v; complete: %v", to, got, want, r.Report().Complete)
 		}
 	}
+}
+
+// A topic that was created anew has not the records that the range was found
+// among: a replay does not wait for others to take their place.
+func TestReplayOfATopicCreatedAnewFails(t *testing.T) {
+	for _, from := range []string{"0", "3"} {
+		t.Run(from, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *cluster) {
+				s := c.newScene(t, 1, defend)
+				s.produce(t, s.input(), mixed(t, defend, 9)...)
+				r := s.plan(t, ReplayConfig{From: from, To: "latest"})
+				s.deleteTopic(t, s.input())
+				s.createTopic(t, s.input(), 1, nil)
+				if err := r.Run(t.Context()); !errors.Is(err, ErrKafka) || r.Report().Complete {
+					t.Errorf("Run returns %v, complete: %v", err, r.Report().Complete)
+				}
+			})
+		})
+	}
+}
+
+// Deleted while it is read, the topic is missed for a while, and the replay fails.
+func TestReplayOfATopicThatGoesAwayFails(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		s := c.newScene(t, 1, defend)
+		s.produce(t, s.input(), mixed(t, defend, 100)...)
+		gone := false
+		r := s.plan(t, ReplayConfig{From: "earliest", To: "latest", Rate: 10, Progress: func(done, _ int64) {
+			if done >= 5 && !gone {
+				gone = true
+				s.deleteTopic(t, s.input())
+			}
+		}})
+		if err := r.Run(t.Context()); err != nil && !errors.Is(err, ErrKafka) {
+			t.Errorf("Run returns %v", err)
+		} else if err == nil && !r.Report().Complete {
+			t.Error("an incomplete replay ends without an error")
+		}
+	})
 }
 
 // auditRecords are the lines of the raw auditd samples, a record each.

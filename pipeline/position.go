@@ -21,7 +21,7 @@ import (
 type position struct {
 	next int64 // the first offset at or above it that a record may fill
 	end  int64 // where reading ends for now: the last stable offset
-	low  int64 // where the log begins
+	log  extent
 	err  error
 }
 
@@ -89,7 +89,7 @@ func lookAt(ctx context.Context, admin *kadm.Client, client *kgo.Client, topic k
 	got, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 		KeepControlRecords: true, Offset: offset, IsolationLevel: kgo.ReadCommitted(), Topic: tp.topic, Partition: tp.partition,
 	}, answer, kgo.DefaultDecompressor(), nil)
-	at := position{next: next, end: got.LastStableOffset, low: got.LogStartOffset, err: got.Err}
+	at := position{next: next, end: got.LastStableOffset, log: extent{got.LogStartOffset, got.HighWatermark}, err: got.Err}
 	switch {
 	case len(got.Records) > 0: // the client will return them
 		at.next = got.Records[0].Offset
@@ -105,9 +105,11 @@ func lookAround(ctx context.Context, admin *kadm.Client, tp topicPartition, offs
 	if err = listError(starts, err); err != nil {
 		return position{err: err}
 	}
-	start, _ := starts.Lookup(tp.topic, tp.partition)
-	if start.Offset < offset {
-		return position{err: fmt.Errorf("%w: %s/%d ends below offset %d, which it had", ErrKafka, tp.topic, tp.partition, offset)}
+	ends, err := admin.ListEndOffsets(ctx, tp.topic)
+	if err = listError(ends, err); err != nil {
+		return position{err: err}
 	}
-	return position{next: start.Offset, end: start.Offset, low: start.Offset}
+	start, _ := starts.Lookup(tp.topic, tp.partition)
+	end, _ := ends.Lookup(tp.topic, tp.partition)
+	return position{next: max(offset, start.Offset), end: start.Offset, log: extent{start.Offset, end.Offset}}
 }

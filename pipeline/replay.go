@@ -221,21 +221,29 @@ func (r *Replay) look(ctx context.Context) error {
 	if err != nil {
 		return r.trouble(ctx, "", err)
 	}
+	failed := false
 	for tp, at := range found {
 		pt, s := p.partitions[tp], r.spans[tp]
+		if at.err == nil && at.log.to < s.To {
+			at.err = fmt.Errorf("the log ends at %d, in front of the end of the range at %d, which it had", at.log.to, s.To)
+		}
 		if at.err != nil {
+			failed = true
 			if err := r.trouble(ctx, fmt.Sprintf("%s/%d: ", tp.topic, tp.partition), at.err); err != nil {
 				return err
 			}
 			continue
 		}
-		if at.low > pt.next {
-			s.lose(pt.next, at.low)
-			p.log.Error("records were deleted before they were read", "topic", tp.topic, "partition", tp.partition, "from", pt.next, "to", at.low)
+		if at.log.from > pt.next {
+			s.lose(pt.next, at.log.from)
+			p.log.Error("records were deleted before they were read", "topic", tp.topic, "partition", tp.partition, "from", pt.next, "to", at.log.from)
 		}
 		pt.next, pt.end = max(pt.next, at.next), at.end
 		pt.move()
 		s.advance(pt.safe)
+	}
+	if !failed {
+		r.failing = time.Time{}
 	}
 	return nil
 }
