@@ -13,8 +13,12 @@ import (
 )
 
 // Narrow leaves the named topics as the only inputs. Each has the source that its
-// name is configured with, or one of its own, written topic:source.
+// name is configured with, or one of its own, written topic:source. An output must
+// not be any of the inputs there were before: a live run may read them.
 func (c *Config) Narrow(names []string) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	var topics []Topic
 	for _, name := range names {
 		t := Topic{Name: name, Source: c.sourceOf(name)}

@@ -121,6 +121,7 @@ func (r *replay) run(c *cobra.Command) error {
 	if cfg == nil {
 		return err
 	}
+	cfg.pipeline.AlertsTopic = cmp.Or(r.alertsTopic, cfg.pipeline.AlertsTopic)
 	if err == nil && len(r.topics) > 0 {
 		err = cfg.pipeline.Narrow(r.topics)
 	}
@@ -128,7 +129,6 @@ func (r *replay) run(c *cobra.Command) error {
 	if err := errors.Join(r.check(c), outputErr, err, rulesErr); err != nil {
 		return err // all faults at once
 	}
-	cfg.pipeline.AlertsTopic = cmp.Or(r.alertsTopic, cfg.pipeline.AlertsTopic)
 	if r.stdout {
 		r.Print = printAlerts(newPrinter(c.OutOrStdout(), how))
 	}
