@@ -21,14 +21,13 @@ func (c *Config) Narrow(names []string) error {
 	}
 	var topics []Topic
 	for _, name := range names {
-		t := Topic{Name: name, Source: c.sourceOf(name)}
-		if t.Source == nil && strings.ContainsRune(name, ':') {
+		t := Topic{Name: name}
+		if strings.ContainsRune(name, ':') { // which no topic's name does
 			var err error
 			if t, err = ParseTopic(name); err != nil {
 				return err
 			}
-		}
-		if t.Source == nil {
+		} else if t.Source = c.sourceOf(name); t.Source == nil {
 			return fmt.Errorf("topic %q is not configured, and its source not known; write it topic:source", name)
 		}
 		if slices.ContainsFunc(topics, func(other Topic) bool { return other.Name == t.Name }) {

@@ -61,6 +61,7 @@ func NewReplay(cfg Config, replay ReplayConfig, set *detector.Set, opts ...kgo.O
 	if from.Behind(to) {
 		return nil, fmt.Errorf("from %s lies behind to %s", replay.From, replay.To)
 	}
+	cfg.TransactionalID, cfg.InstanceID = "", "" // at least once in either mode, and no member of the group
 	p, err := New(cfg, set, prometheus.NewRegistry(), opts...)
 	if err != nil {
 		return nil, err
@@ -117,6 +118,7 @@ func (r *Replay) Run(ctx context.Context) (err error) {
 	work, cancel := r.pipeline.drain(ctx)
 	defer cancel()
 	defer r.stop(work)
+	r.progress()
 	for len(r.spans) > 0 && ctx.Err() == nil {
 		if err := r.round(ctx, work); err != nil {
 			return err
@@ -166,9 +168,7 @@ func (r *Replay) round(ctx, work context.Context) error {
 	}
 	r.skipBatches(ctx, work)
 	r.finish()
-	if r.cfg.Progress != nil {
-		r.cfg.Progress(width(r.state.Report.Partitions))
-	}
+	r.progress()
 	if time.Since(r.saved) >= p.cfg.CommitInterval {
 		if err := r.save(); err != nil {
 			return err
@@ -297,6 +297,12 @@ func (r *Replay) sumUp() {
 		s := &r.state.Report.Partitions[i]
 		s.advance(s.Next)
 		r.state.Report.Complete = r.state.Report.Complete && s.Complete
+	}
+}
+
+func (r *Replay) progress() {
+	if r.cfg.Progress != nil {
+		r.cfg.Progress(width(r.state.Report.Partitions))
 	}
 }
 

@@ -135,3 +135,12 @@ func TestReplayGoesOnWithinEvents(t *testing.T) {
 	}
 	s.wantAlerts(t, true, records...)
 }
+
+// A replay is at least once whatever the mode: so it takes topics of sources that
+// join, too, and disturbs no member that runs with the transactional id.
+func TestReplayIsNoTransaction(t *testing.T) {
+	s := fakeCluster(t).newScene(t, 1, auditd).transactional()
+	records := s.produce(t, s.input(), auditLines(1, "role")...)
+	s.replay(t, ReplayConfig{From: "earliest", To: "latest"})
+	s.wantAlerts(t, false, records...)
+}

@@ -66,6 +66,11 @@ func TestReplayPrintsAlertsAndSumsUp(t *testing.T) {
 	if rows := strings.Split(stdout, "\n"); code != exitDone || len(rows) != 3 || !strings.HasPrefix(rows[0], "TIME ") {
 		t.Errorf("exit code %d, table\n%s", code, stdout)
 	}
+	// A source of its own goes before that of a pattern.
+	code, stdout, _ = inProcess("", "replay", "--from", "earliest", "--to", "latest", "--topic", "raw.ecs:auto", "--stdout")
+	if code != exitDone || strings.Count(stdout, "\n") != 1 || !strings.Contains(stdout, `"topic":"raw.ecs"`) {
+		t.Errorf("exit code %d, stdout %s", code, stdout)
+	}
 	if code, _, stderr := inProcess("", "replay", "--from", "earliest", "--to", "latest", "--topic", "raw.none:ecs", "--stdout"); code != exitKafka || !strings.Contains(stderr, `topic "raw.none": does not exist and is to be read`) {
 		t.Errorf("exit code %d of a topic that is missing, stderr\n%s", code, stderr)
 	}
