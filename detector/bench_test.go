@@ -107,18 +107,23 @@ func (b eventBlock) fill(from []*ecs.Event, at int) {
 		row.Reset()
 		for _, f := range e.Fields() {
 			for _, v := range e.Values(f) {
-				switch e.Schema().Kind(f) {
-				case ecs.Long, ecs.Date:
-					row.AddInt(f, v.Int())
-				case ecs.Double:
-					row.AddFloat(f, v.Float())
-				case ecs.Boolean:
-					row.AddBool(f, v.Bool())
-				default:
-					row.Add(f, v.Text())
-				}
+				addValue(row, f, v, v.Text())
 			}
 		}
+	}
+}
+
+// addValue adds v to a field of e, with another text where it has one.
+func addValue(e *ecs.Event, f ecs.Field, v ecs.Value, text []byte) {
+	switch e.Schema().Kind(f) {
+	case ecs.Long, ecs.Date:
+		e.AddInt(f, v.Int())
+	case ecs.Double:
+		e.AddFloat(f, v.Float())
+	case ecs.Boolean:
+		e.AddBool(f, v.Bool())
+	default:
+		e.Add(f, text)
 	}
 }
 

@@ -43,16 +43,7 @@ func mutated(random *rand.Rand, e *ecs.Event) *ecs.Event {
 			case 6:
 				m.Add(f, []byte(strings.ToLower(text)))
 			}
-			switch e.Schema().Kind(f) {
-			case ecs.Long, ecs.Date:
-				m.AddInt(f, v.Int())
-			case ecs.Double:
-				m.AddFloat(f, v.Float())
-			case ecs.Boolean:
-				m.AddBool(f, v.Bool())
-			default:
-				m.Add(f, []byte(text))
-			}
+			addValue(m, f, v, []byte(text))
 		}
 	}
 	return m
