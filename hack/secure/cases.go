@@ -32,9 +32,9 @@ var cases = []struct {
 	{"refused: no client certificate", refused("MTLS", `tls: (certificate required|bad certificate)`)},
 	{"refused: unknown CA", refused("SASL", `unknown authority`, "TLS_CA_FILE=clients.pem")},
 	{"refused: plain text", refused("SASL", `plaintext|TLS`, "TLS=false", "TLS_CA_FILE=")},
-	{"missing right: input", missingRight("input", `topic "no-input.raw", to read, is not allowed`)},
-	{"missing right: alerts", missingRight("alerts", `topic "no-alerts.alerts", to write, is not allowed`)},
-	{"missing right: deadletters", missingRight("deadletters", `topic "no-deadletters.deadletters", to write, is not allowed`)},
+	{"missing right: input", missingRight("input", `topic "no-input.raw": not allowed to read`)},
+	{"missing right: alerts", missingRight("alerts", `topic "no-alerts.alerts": not allowed to write`)},
+	{"missing right: deadletters", missingRight("deadletters", `topic "no-deadletters.deadletters": not allowed to write`)},
 	{"missing right: group, granted later", groupRight},
 	{"transaction with the least rights", transaction},
 }
