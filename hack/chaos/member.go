@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // member is a process of imdswatch run. Its ids are those of its number.
@@ -85,10 +86,17 @@ func (m *member) kill() {
 	_ = m.wait()
 }
 
-// stop is a SIGTERM, which must end in exit code 0.
+// stopPatience is when a member that does not stop is asked where it is. A
+// broker that is bounced is away for some ten seconds.
+const stopPatience = 20 * time.Second
+
+// stop is a SIGTERM, which must end in exit code 0. A member that hangs ends
+// with its goroutines in the log.
 func (m *member) stop() error {
 	if err := m.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
+	hung := time.AfterFunc(stopPatience, func() { _ = m.cmd.Process.Signal(syscall.SIGQUIT) })
+	defer hung.Stop()
 	return m.wait()
 }
