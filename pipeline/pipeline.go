@@ -197,7 +197,8 @@ func (p *Pipeline) stop(work context.Context) error {
 	for kind, n := range p.complaints.Rest() {
 		p.log.Warn("more of these were not shown", "kind", kind, "count", n)
 	}
-	if work.Err() == nil && p.close(work) != nil {
+	drained := work.Err() != nil
+	if p.close(work) != nil && !drained {
 		p.log.Warn("all is done, but the client did not close in time")
 	}
 	return context.Cause(work)
