@@ -148,7 +148,8 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	return p.stop(work)
 }
 
-// closeTimeout bounds the good order in which a member leaves that cannot go on.
+// closeTimeout bounds the good order in which a member leaves: a close waits for
+// the rebalance that may be going on.
 const closeTimeout = 5 * time.Second
 
 // acknowledge does all that a poll's return asks for, at least once: offsets are
@@ -197,9 +198,10 @@ func (p *Pipeline) stop(work context.Context) error {
 	for kind, n := range p.complaints.Rest() {
 		p.log.Warn("more of these were not shown", "kind", kind, "count", n)
 	}
-	drained := work.Err() != nil
-	if p.close(work) != nil && !drained {
-		p.log.Warn("all is done, but the client did not close in time")
+	closing, cancel := context.WithTimeout(work, closeTimeout)
+	defer cancel()
+	if p.close(closing) != nil && work.Err() == nil {
+		p.log.Warn("all is done, but the client did not close in time; the group waits for the session timeout")
 	}
 	return context.Cause(work)
 }
