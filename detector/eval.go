@@ -63,7 +63,8 @@ var machines = sync.Pool{New: func() any { return new(machine) }}
 // maxWork bounds the bytes that a leaf compares for one event, by its weight and
 // with basicWork for a combination of whatever length. A leaf over two fields
 // tries every pair of their values, and a hostile event has ten thousand in each;
-// behind the bound the rest of the combinations is not tried.
+// behind the bound the rest of the combinations is not tried. A leaf over one
+// field takes time in proportion to the event, and tries every value.
 const (
 	maxWork   = 1 << 28
 	basicWork = 64
@@ -114,7 +115,7 @@ func (l *leaf) any(m *machine, e *ecs.Event, i int) bool {
 		if l.any(m, e, i+1) {
 			return true
 		}
-		if m.work > maxWork {
+		if m.work > maxWork && len(l.fields) > 1 {
 			return false
 		}
 	}

@@ -136,3 +136,21 @@ func TestLeafStops(t *testing.T) {
 		}
 	}
 }
+
+// A leaf over one field tries every value, however long those in front of it are:
+// padding hides nothing.
+func TestLeafOfOneFieldTriesAll(t *testing.T) {
+	patterns := `"*zz1", "*zz2", "*zz3", "*zz4", "*zz5", "*zz6", "*zz7", "*hit"`
+	r := mustCompile(t, `any where substring(process.args, 0) : (`+patterns+`)`)
+	e := ecs.NewEvent(ecs.Default)
+	padding := []byte(strings.Repeat("a", 1<<20))
+	for range 40 { // of each some ten times its length is compared
+		e.Add(ecs.ProcessArgs, padding)
+	}
+	if r.Match(e) {
+		t.Error("padding matches")
+	}
+	if e.Add(ecs.ProcessArgs, []byte("a hit")); !r.Match(e) {
+		t.Error("the value behind the padding is not tried")
+	}
+}
