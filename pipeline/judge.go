@@ -130,8 +130,10 @@ func (j *Judge) Judge(r *normalize.Record, set *detector.Set) (v Verdict) {
 	j.events, err = j.normalizer.Normalize(j.events, r)
 	j.match(&v, set)
 	if err != nil {
-		v.Fault = j.fault(err)
 		v.Outcome = max(v.Outcome, Unreadable)
+		if v.Fault == nil { // a panic is the graver one
+			v.Fault = j.fault(err)
+		}
 	}
 	j.count(&v, err != nil)
 	return v

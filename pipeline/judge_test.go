@@ -99,6 +99,16 @@ func TestPanicKeepsTheAlertsBeforeIt(t *testing.T) {
 	}
 }
 
+// A record that is damaged besides does not hide a panic on it.
+func TestPanicIsGraverThanDamage(t *testing.T) {
+	whole := newScripted(t)
+	broken := &normalize.Source{Name: "broken", New: func() normalize.Normalizer { return brokenTail{whole.New()} }}
+	v := NewJudge(broken, "in", 0).Judge(&normalize.Record{Value: []byte("!")}, builtinSet(t))
+	if v.Outcome != Unreadable || v.Counts[Unreadable] != 1 || v.Fault == nil || v.Fault.Reason != Panic {
+		t.Errorf("verdict %+v", v)
+	}
+}
+
 // A panic on one of several events that ended at once costs the others nothing:
 // they are judged, and every record is counted once.
 func TestPanicCostsTheEventsBehindItNothing(t *testing.T) {
